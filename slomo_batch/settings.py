@@ -10,7 +10,7 @@ from typing import Literal
 
 from slomo_batch.declarations import setting
 
-NetworkName = Literal["superslomo-paper", "superslomo-compact", "superslomo-guided"]
+NetworkName = Literal["superslomo-paper", "superslomo-compact", "superslomo-guided", "superslomo-matched"]
 Codec = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]

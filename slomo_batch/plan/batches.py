@@ -11,12 +11,13 @@ from slomo_batch.records.plans import FIRST_BATCH_PX
 
 GPU_BATCH_PX: Mapping[str, int] = {
     "superslomo-guided": 1 << 24,
+    "superslomo-matched": 1 << 24,
     "superslomo-compact": 1 << 22,
     "superslomo-paper": 1 << 21,
 }
 """By network: pixels of a batch on a GPU. With its memory for each pixel (`bytes_per_px`), a batch takes about 4 GiB:
-eight frames of 1920x1080 with the guided network, two with the first compact one, and one with the paper's. Chosen by
-this arithmetic, not measured on a GPU."""
+eight frames of 1920x1080 with the guided and the matched network, two with the first compact one, and one with the
+paper's. Chosen by this arithmetic, not measured on a GPU."""
 
 
 def batch_px(network: str, *, for_gpu: bool) -> int:

@@ -11,6 +11,7 @@ from slomo_batch.settings import Precision, Tiles
 
 BYTES_PER_PX: Mapping[str, int] = {
     "superslomo-guided": 260,
+    "superslomo-matched": 260,
     "superslomo-compact": 750,
     "superslomo-paper": 1800,
 }

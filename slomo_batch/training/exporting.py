@@ -30,6 +30,10 @@ INPUT_NOTES = {
         "input": f"RGB 0 to 1 at half size, less {MEAN}; sizes multiples of {BLOCK_PX}",
         "mean": str(MEAN),
     },
+    "matched": {
+        "input": f"RGB 0 to 1 at half size, less {MEAN}; sizes multiples of {BLOCK_PX}",
+        "mean": str(MEAN),
+    },
     "paper": {
         "input": f"RGB 0 to 1, less {MEAN_RGB}; sizes multiples of {BLOCK_PX}",
         "mean": ", ".join(map(str, MEAN_RGB)),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from slomo_batch.training.checkpoint import TrainingState, checkpoint_id, load_or_start, save
 from slomo_batch.training.config import TrainingConfig
@@ -23,7 +23,7 @@ from slomo_batch.training.learning_rate import learning_rate
 from slomo_batch.training.model import LossOutput, TrainableNetwork, TrainingModel, build_perceptual_loss, update_ema
 from slomo_batch.training.run_folder import RunFolder
 from slomo_batch.training.run_log import RunLog, log
-from slomo_batch.training.samples import SampleDataset, TrainingSample
+from slomo_batch.training.samples import TrainingSample
 
 METRICS_EVERY = 10
 PICTURES_EVERY = 100
@@ -50,7 +50,7 @@ class LoopOptions:
 
 def train(
     config: TrainingConfig,
-    samples: SampleDataset,
+    samples: Dataset[TrainingSample],
     run_folder: RunFolder,
     *,
     options: LoopOptions,
@@ -108,7 +108,7 @@ class TrainingLoop:
         if group.is_leader and config.losses.perceptual and perceptual is None:
             log("the perceptual loss is off: losses.vgg16 is not set")
 
-    def run(self, samples: SampleDataset, *, checkpoint_id: str) -> None:
+    def run(self, samples: Dataset[TrainingSample], *, checkpoint_id: str) -> None:
         """Run the remaining steps, up to `stop_at`; checkpoints are saved under `checkpoint_id`."""
         state, last = self._state, self._options.stop_at or self._config.steps
         if state.step == 0:
@@ -129,7 +129,7 @@ class TrainingLoop:
             self._run_log.close()
             self._run_folder.upload()
 
-    def _batches(self, samples: SampleDataset, last: int) -> Iterator[TrainingSample]:
+    def _batches(self, samples: Dataset[TrainingSample], last: int) -> Iterator[TrainingSample]:
         """Yield this worker's batch of each step. Data workers are spawned: forked processes deadlock in torch."""
         sampler = WorkerSampler(batch=self._config.batch, first_step=self._state.step, steps=last, group=self._group)
         workers, device = self._options.data_workers, self._group.device

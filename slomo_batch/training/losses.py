@@ -49,11 +49,21 @@ class LossWeights:
     """Factor on `flow` at the last step; it falls linearly from 1."""
     warping: float = 0.8
     smoothness: float = 0.01
+    levels: float = 0.0
+    """Of the flow at each level of `matched`, in samples with known flow."""
+    flow_t: float = 0.0
+    """Of the flow from t, in samples with known flow."""
+    taught: float = 0.0
+    """Of the flow from t, where the teacher's frame is better."""
+    visibility: float = 0.0
+    """Of the visibility, where one of the two frames hides what is seen at t, in samples with known flow."""
 
 
 def has_any_term(weights: LossWeights) -> bool:
     """Return whether the loss has a term that compares the prediction with a target."""
-    named = (weights.reconstruction, weights.decibels, weights.laplacian, weights.census, weights.warping, weights.flow)
+    pictures = (weights.reconstruction, weights.decibels, weights.laplacian, weights.census, weights.warping)
+    flows = (weights.flow, weights.levels, weights.flow_t, weights.taught, weights.visibility)
+    named = (*pictures, *flows)
     return any(named) or bool(weights.perceptual and weights.vgg16)
 
 
@@ -73,6 +83,8 @@ class Prediction:
     """Picture pixels per unit of flow: `guided` measures flow in pixels of the half-size picture."""
     warp: Warp = exact_warp
     """The network's backward warp."""
+    levels: tuple[Tensor, ...] = ()
+    """The flow at each level of `matched`, coarse to fine, [2 B, 2, h, w], in pixels of the level."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,20 @@ class Target:
     """[B]: 1 if `flows` is known for the sample, else 0."""
     num_flows: Tensor
     """Number of samples with known flow, averaged over all workers; may be a fraction."""
+    motion: "TrueMotion | None" = None
+    """Only of samples for `matched`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrueMotion:
+    """What samples for `matched` know of the motion at t."""
+
+    flows_t: Tensor
+    """From t to i0 and i1, like `Target.flows`; the teacher's where it is not known."""
+    visible: Tensor
+    """Of i0 and i1, [B, 2, H / 2, W / 2]."""
+    taught_error: Tensor
+    """Of the teacher's frame, [B, 1, H / 4, W / 4]; infinite where there is none."""
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
@@ -182,6 +208,76 @@ def flow_supervision(made: Prediction, truth: Target) -> Tensor:
     return (per_sample_B * truth.has_flow).sum() / torch.where(truth.num_flows > 0, truth.num_flows, 1)
 
 
+LEVEL_WEIGHTS = (0.32, 0.16, 0.16, 0.5)
+"""Of the flow at 1/32, 1/16 and 1/8 of the resolution, and of that which follows from them."""
+FLOW_CORNER = 1e-2
+"""Lengths of errors in flow below this, in half-size pixels, count as their squares do."""
+MOST_TAUGHT_PX = 20.0
+"""The longest difference from the teacher's flow that counts."""
+BETTER = 0.95
+"""The teacher's frame is better where its error, in a neighborhood, is less than this share of the network's."""
+HIDDEN = 0.9
+"""One frame hides what is seen at t where visibilities differ by this much."""
+KNOWN_PX = 100.0
+"""Added to the number of pixels with known visibility, so that a few of them do not count too much."""
+
+
+def endpoint_error(flow_B2HW: Tensor, true_B2HW: Tensor) -> Tensor:
+    """Length of the difference, [B, 1, H, W], smooth at 0."""
+    return torch.sqrt((flow_B2HW - true_B2HW).square().sum(dim=1, keepdim=True) + FLOW_CORNER**2)
+
+
+def _of_known(error_B1HW: Tensor, truth: Target) -> Tensor:
+    """Mean over samples with known flow; 0 if there are none."""
+    return (error_B1HW.mean(dim=(1, 2, 3)) * truth.has_flow).sum() / torch.where(
+        truth.num_flows > 0, truth.num_flows, 1
+    )
+
+
+def levels(made: Prediction, truth: Target) -> Tensor:
+    """Weighted sum of the endpoint errors of the flow at each level, and of the flow itself, in half-size pixels."""
+    both = torch.cat((truth.flows[:, :2], truth.flows[:, 2:]))
+    found = (*made.levels, torch.cat((made.flows[:, :2], made.flows[:, 2:])))
+    terms = []
+    for weight, flow in zip(LEVEL_WEIGHTS, found, strict=True):
+        coarser = both.shape[-1] // flow.shape[-1]
+        unit_px = 2 * coarser if coarser > 1 else 1  # the flow itself is in half-size pixels
+        error = endpoint_error(flow * unit_px, functional.avg_pool2d(both, coarser))
+        first, second = error.chunk(2)
+        terms.append(weight * (_of_known(first, truth) + _of_known(second, truth)) / 2)
+    return torch.stack(terms).sum()
+
+
+def flow_t_supervision(made: Prediction, truth: Target, motion: TrueMotion) -> Tensor:
+    """Mean endpoint errors of the flows from t to i0 and to i1, in half-size pixels, over samples with known flow."""
+    error_0 = endpoint_error(made.flows_t[:, :2], motion.flows_t[:, :2])
+    return _of_known(error_0 + endpoint_error(made.flows_t[:, 2:], motion.flows_t[:, 2:]), truth)
+
+
+def taught(made: Prediction, truth: Target, motion: TrueMotion) -> Tensor:
+    """Mean difference from the teacher's flows from t, where its frame is better, over samples with unknown flow."""
+    error = functional.avg_pool2d((made.frame.detach() - truth.frame).abs().mean(dim=1, keepdim=True), 4)
+    is_better = _around(motion.taught_error) < BETTER * _around(error)
+    away = endpoint_error(made.flows_t[:, :2], motion.flows_t[:, :2])
+    away = (away + endpoint_error(made.flows_t[:, 2:], motion.flows_t[:, 2:])).clamp(max=MOST_TAUGHT_PX)
+    unknown_B = 1 - truth.has_flow
+    counted = (away * is_better).mean(dim=(1, 2, 3)) * unknown_B
+    return counted.sum() / unknown_B.sum().clamp(min=1)
+
+
+def _around(x_B1HW: Tensor) -> Tensor:
+    return functional.avg_pool2d(x_B1HW, 5, 1, 2, count_include_pad=False)
+
+
+def visibility_supervision(made: Prediction, truth: Target, motion: TrueMotion) -> Tensor:
+    """Mean cross entropy of the visibility, where one of the frames hides what is seen at t."""
+    seen = functional.avg_pool2d(made.visibility_t0, 2)
+    in_0, in_1 = motion.visible[:, :1], motion.visible[:, 1:]
+    is_known = ((in_0 - in_1).abs() > HIDDEN) * truth.has_flow[:, None, None, None]
+    entropy = functional.binary_cross_entropy(seen, in_0, reduction="none")
+    return (entropy * is_known).sum() / (is_known.sum() + KNOWN_PX)
+
+
 def warping(made: Prediction, truth: Target, penalty: Penalty = charbonnier) -> Tensor:
     """The paper's warping loss: the sum of the differences of four warped frames from their targets.
 
@@ -236,6 +332,14 @@ def total_loss(
         "warping": (weights.warping * scale, lambda: warping(made, truth, penalty)),
         "smoothness": (weights.smoothness, lambda: smoothness(made.flows)),
     }
+    if truth.motion is not None:
+        motion = truth.motion
+        terms |= {
+            "levels": (weights.levels, lambda: levels(made, truth)),
+            "flow_t": (weights.flow_t, lambda: flow_t_supervision(made, truth, motion)),
+            "taught": (weights.taught, lambda: taught(made, truth, motion)),
+            "visibility": (weights.visibility, lambda: visibility_supervision(made, truth, motion)),
+        }
     if perceptual is not None:
         loss_of_features = perceptual
         terms["perceptual"] = (weights.perceptual, lambda: loss_of_features(made.frame, truth.frame))

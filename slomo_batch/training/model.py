@@ -10,22 +10,28 @@ from torch import Tensor, nn
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.device import DTYPES
 from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape
+from slomo_batch.interpolators.superslomo.matched import Matched
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.guided_forward import guided_forward
-from slomo_batch.training.losses import Penalty, Prediction, Target, total_loss
+from slomo_batch.training.losses import Penalty, Prediction, Target, TrueMotion, total_loss
+from slomo_batch.training.matched_forward import matched_forward
 from slomo_batch.training.paper_forward import paper_forward
 from slomo_batch.training.perceptual import PerceptualLoss, vgg_weights
 from slomo_batch.training.samples import TrainingSample
 from slomo_batch.uri import expanded
 
-TrainableNetwork = Guided | Paper
+TrainableNetwork = Guided | Matched | Paper
 """The networks that can be trained."""
 
 
-COMPATIBLE_WEIGHTS = {"guided": ("superslomo-guided", "superslomo-compact"), "paper": ("superslomo-paper",)}
+COMPATIBLE_WEIGHTS = {
+    "guided": ("superslomo-guided", "superslomo-compact"),
+    "matched": ("superslomo-matched",),
+    "paper": ("superslomo-paper",),
+}
 """Networks whose weights can initialize each network; `guided` has the same tensors as its predecessor `compact`."""
 
 
@@ -36,7 +42,7 @@ def build_network(config: TrainingConfig) -> TrainableNetwork:
         WeightsError: `start` cannot be used, or belongs to another network.
     """
     torch.manual_seed(config.seed)
-    network: TrainableNetwork = Paper() if config.network == "paper" else Guided(config.shape, config.prior)
+    network = _empty_network(config)
     if config.start:
         name = resolve_name(config.start)
         weights = load(shipped_file(name) if name in shipped_names() else Path(config.start))
@@ -59,6 +65,16 @@ def build_network(config: TrainingConfig) -> TrainableNetwork:
         network.zero_last_layers()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     return network
+
+
+def _empty_network(config: TrainingConfig) -> TrainableNetwork:
+    match config.network:
+        case "guided":
+            return Guided(config.shape, config.prior)
+        case "matched":
+            return Matched()
+        case "paper":
+            return Paper()
 
 
 def build_perceptual_loss(config: TrainingConfig, device: torch.device) -> Penalty | None:
@@ -108,6 +124,7 @@ class TrainingModel(nn.Module):
             flows=batch["flows"].float(),
             has_flow=batch["has_flow"],
             num_flows=num_flows,
+            motion=_motion_of(batch),
         )
         progress = step / self._config.steps
         loss, terms = total_loss(prediction, truth, self._config.losses, progress=progress, perceptual=self._perceptual)
@@ -117,7 +134,16 @@ class TrainingModel(nn.Module):
         dtype = DTYPES[self._config.precision]
         if isinstance(self.network, Paper):
             return paper_forward(self.network, i0, i1, batch["t"], dtype=dtype)
+        if isinstance(self.network, Matched):
+            return matched_forward(self.network, i0, i1, batch["t"], dtype=dtype)
         return guided_forward(self.network, i0, i1, batch["prior"].float(), batch["t"], dtype=dtype)
+
+
+def _motion_of(batch: TrainingSample) -> TrueMotion | None:
+    if "flows_t" not in batch:
+        return None
+    known = {name: batch[name].float() for name in ("flows_t", "visible", "taught_error")}
+    return TrueMotion(**known)
 
 
 @torch.no_grad()

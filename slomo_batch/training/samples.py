@@ -6,6 +6,7 @@ Pictures have 8 bits, as decoders return them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch
 from slomo_batch.training.degrade import DegradationConfig, degrade_pair
 from slomo_batch.training.image_files import Rgb
 from slomo_batch.training.random_scenes import SceneConfig, random_scene
-from slomo_batch.training.scenes import flow
+from slomo_batch.training.scenes import flow, visible
 
 TrainingSample = dict[str, Tensor]
 """A training sample, or a batch of them:
@@ -30,6 +31,12 @@ t: time of `frame`, 0 to 1.
 prior: the prior flow of seen0 and seen1, fp16 [4, H / 4, W / 4], in pixels of the half-size picture.
 flows: the true flow, likewise; zero if unknown.
 has_flow: 1 if the true flow is known, else 0.
+
+Instead of the prior flow, those for `matched` have:
+
+flows_t: the flow from t to i0 and to i1, like `flows`: the true one if it is known, else that of the teacher.
+visible: where what is seen at t is seen in i0 and in i1, fp16 [2, H / 2, W / 2], 0 to 1; zero if unknown.
+taught_error: mean absolute error of the teacher's frame, fp16 [1, H / 4, W / 4]; infinite without a teacher.
 """
 
 
@@ -47,6 +54,38 @@ class SampleConfig:
     """Probability of each distance."""
     scenes: SceneConfig = field(default_factory=SceneConfig)
     degrade: DegradationConfig = field(default_factory=DegradationConfig)
+    stored: int = 0
+    """Number of samples that are made once and then used again and again, each time another part of them, mirrored,
+    turned, reversed in time or recolored; 0: each sample is new."""
+    margin_px: int = 32
+    """Pixels by which a stored sample is higher and wider than the part that is used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Motion:
+    """The true motion of a made scene, as in samples."""
+
+    flows: Tensor
+    flows_t: Tensor
+    visible: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """Three clean frames; the motion between them is known in a made scene."""
+
+    i0: Tensor
+    frame: Tensor
+    i1: Tensor
+    t: float
+    motion: Motion | None
+
+
+class Teacher(Protocol):
+    """Another network, whose flow is learned from where its frame is the better one."""
+
+    def flows_t(self, i0_CHW: Tensor, i1_CHW: Tensor, frame_CHW: Tensor, t: float) -> tuple[Tensor, Tensor]:
+        """Return `flows_t` and `taught_error` of a sample, given its clean frames."""
 
 
 class SampleDataset(Dataset[TrainingSample]):
@@ -59,40 +98,66 @@ class SampleDataset(Dataset[TrainingSample]):
         config: SampleConfig,
         *,
         seed: int,
-        prior: PriorSearch = FIRST,
+        prior: PriorSearch | None = FIRST,
+        teacher: Teacher | None = None,
     ) -> None:
-        """Use photographs, [H, W, 3], and film windows, [frames, H, W, 3]; either may be empty if its share is 0."""
+        """Use photographs, [H, W, 3], and film windows, [frames, H, W, 3]; either may be empty if its share is 0.
+
+        `prior`: how the prior flow is found; None: samples are those of `matched`, with a teacher if there is one.
+        """
         self._photographs = photographs
         self._film = film
         self._config = config
         self._seed = seed
         self._prior = prior
+        self._teacher = teacher
 
     def __getitem__(self, number: int) -> TrainingSample:
         """Generate sample `number`."""
         rng = np.random.default_rng((self._seed, number))
         made = self._from_film(rng) if rng.random() < self._config.film_share else self._synthetic(rng)
-        i0, frame, i1, flows, t = made
-        seen0, seen1 = degrade_pair(i0, i1, self._config.degrade, rng)
-        pictures = {"seen0": seen0, "seen1": seen1, "i0": i0, "frame": frame, "i1": i1}
+        seen0, seen1 = degrade_pair(made.i0, made.i1, self._config.degrade, rng)
+        pictures = {"seen0": seen0, "seen1": seen1, "i0": made.i0, "frame": made.frame, "i1": made.i1}
         sample = {name: _to_uint8(picture) for name, picture in pictures.items()}
-        sample["t"] = torch.tensor(t)
-        sample["has_flow"] = torch.tensor(float(flows is not None))
+        sample["t"] = torch.tensor(made.t)
+        sample["has_flow"] = torch.tensor(float(made.motion is not None))
+        quarter = self._config.crop_px // 4
+        sample["flows"] = torch.zeros(4, quarter, quarter).half() if made.motion is None else made.motion.flows.half()
+        if self._prior is None:
+            return sample | self._motion_at_t(made)
         i0_seen, i1_seen = (sample[name][None].float() / 255 for name in ("seen0", "seen1"))
         sample["prior"] = prior_flows(i0_seen, i1_seen, self._prior)[0].half()
-        sample["flows"] = torch.zeros_like(sample["prior"]) if flows is None else flows.half()
         return sample
 
-    def _synthetic(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
+    def _motion_at_t(self, made: _Moment) -> TrainingSample:
+        quarter = self._config.crop_px // 4
+        error = torch.full((1, quarter, quarter), torch.inf)
+        if made.motion is not None:
+            flows_t, visible_HW = made.motion.flows_t, made.motion.visible
+        else:
+            flows_t, visible_HW = torch.zeros(4, quarter, quarter), torch.zeros(2, 2 * quarter, 2 * quarter)
+            if self._teacher is not None:
+                flows_t, error = self._teacher.flows_t(made.i0, made.i1, made.frame, made.t)
+        return {"flows_t": flows_t.half(), "visible": visible_HW.half(), "taught_error": error.half()}
+
+    def _synthetic(self, rng: np.random.Generator) -> _Moment:
         size = self._config.crop_px
         t = float(rng.integers(1, 8)) / 8
         scene = random_scene(self._photographs, self._config.scenes, rng, size)
         i0, seen_0 = scene.picture(0, size, size)
         i1, seen_1 = scene.picture(1, size, size)
+        frame, seen_t = scene.picture(t, size, size)
         flows = torch.cat((flow(scene.layers, seen_0, 0, 1), flow(scene.layers, seen_1, 1, 0)))
-        return i0, scene.picture(t, size, size)[0], i1, functional.avg_pool2d(flows[None] / 2, 4)[0], t
+        to_0, in_0 = visible(scene.layers, seen_t, t, seen_0, 0)
+        to_1, in_1 = visible(scene.layers, seen_t, t, seen_1, 1)
+        motion = Motion(
+            flows=_at_quarter(flows),
+            flows_t=_at_quarter(torch.cat((to_0, to_1))),
+            visible=functional.avg_pool2d(torch.stack((in_0, in_1))[None], 2)[0],
+        )
+        return _Moment(i0=i0, frame=frame, i1=i1, t=t, motion=motion)
 
-    def _from_film(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
+    def _from_film(self, rng: np.random.Generator) -> _Moment:
         """Three frames of a random window and crop, mirrored or reversed in time at random."""
         window = self._film[int(rng.integers(len(self._film)))]
         span = int(rng.choice(self._config.spans, p=self._config.span_shares))
@@ -105,7 +170,12 @@ class SampleDataset(Dataset[TrainingSample]):
         if rng.random() < 0.5:
             frames = frames[::-1]
         i0, frame, i1 = (_to_tensor(frames[number]) for number in (0, between, span))
-        return i0, frame, i1, None, between / span
+        return _Moment(i0=i0, frame=frame, i1=i1, t=between / span, motion=None)
+
+
+def _at_quarter(flows: Tensor) -> Tensor:
+    """At a quarter of the resolution, in pixels of the half-size picture."""
+    return functional.avg_pool2d(flows[None] / 2, 4)[0]
 
 
 def _to_tensor(image: Rgb) -> Tensor:

@@ -153,6 +153,23 @@ def _sampled(texture_CHW: Tensor, x_HW: Tensor, y_HW: Tensor) -> Tensor:
     return functional.grid_sample(texture_CHW[None], grid_HW2[None], padding_mode="reflection", align_corners=True)[0]
 
 
+def visible(
+    layers: Sequence[Layer], seen_HW: Tensor, start: float, other_HW: Tensor, end: float
+) -> tuple[Tensor, Tensor]:
+    """Return the flow from time `start` to `end`, [2, H, W], and where what it leads to is seen at `end`, [H, W].
+
+    `seen_HW` and `other_HW` are the layers visible at both times. What is hidden by another layer at `end`, or outside
+    of the picture, has 0; all else 1.
+    """
+    height, width = seen_HW.shape
+    moves_2HW = flow(layers, seen_HW, start, end)
+    x = (moves_2HW[0] + torch.arange(width)).round().long()
+    y = (moves_2HW[1] + torch.arange(height)[:, None]).round().long()
+    is_inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    found_HW = other_HW[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+    return moves_2HW, (is_inside & (found_HW == seen_HW)).float()
+
+
 def flow(layers: Sequence[Layer], seen_HW: Tensor, start: float, end: float) -> Tensor:
     """Return the flow from time `start` to `end`, [2, H, W], of the layers visible at `start`."""
     height, width = seen_HW.shape

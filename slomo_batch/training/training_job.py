@@ -5,11 +5,12 @@ Videos are found and indexed once, where the job is prepared.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch.utils.data import Dataset
 
 from slomo_batch.errors import ManifestError, StorageError
 from slomo_batch.manifest.inputs import find_sources, input_of
@@ -21,9 +22,11 @@ from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.loop import LoopOptions, train
 from slomo_batch.training.model import TrainableNetwork, build_network, build_perceptual_loss
 from slomo_batch.training.prepare import Window, load_photographs, open_film_windows
+from slomo_batch.training.rife import Rife
 from slomo_batch.training.run_folder import RunFolder
 from slomo_batch.training.run_log import log
-from slomo_batch.training.samples import SampleDataset
+from slomo_batch.training.samples import SampleDataset, TrainingSample
+from slomo_batch.training.stored_samples import StoredSamples, store
 from slomo_batch.training.validation import ValidationPair, prepared_pairs, validate_network, video_pairs
 from slomo_batch.training.videos import ConcatWindows, IndexedVideo, VideoWindows, index_videos
 from slomo_batch.uri import Uri
@@ -139,13 +142,24 @@ def run_worker(job: TrainingJob, group: WorkerGroup) -> TrainableNetwork:
     with RunFolder(job.run_uri) as run_folder:
         return train(
             config,
-            open_samples(job),
+            _samples_of_worker(job, run_folder.folder, group),
             run_folder,
             options=job.options,
             validate=validate,
             group=group,
             data=job.data_id(),
         )
+
+
+def _samples_of_worker(job: TrainingJob, folder: Path, group: WorkerGroup) -> Dataset[TrainingSample]:
+    """Open the samples; if they are stored, this worker makes its share of them first."""
+    config, samples = job.config, open_samples(job)
+    if not config.samples.stored:
+        return samples
+    stored = folder / f"samples-{config.digest()[:8]}-{group.rank}"
+    numbers = range(group.rank, max(config.samples.stored, group.size), group.size)
+    store(samples, stored, numbers, processes=job.options.data_workers, log=log)
+    return StoredSamples(stored, crop_px=config.samples.crop_px, seed=config.seed)
 
 
 def open_samples(job: TrainingJob) -> SampleDataset:
@@ -171,7 +185,10 @@ def open_samples(job: TrainingJob) -> SampleDataset:
     faults = tuple(_too_small(job))
     if faults:
         raise ManifestError(f"pictures are smaller than samples.crop_px, {mix.crop_px}", problems=faults)
-    return SampleDataset(stills, film, mix, seed=config.seed, prior=config.prior)
+    drawn = replace(mix, crop_px=mix.crop_px + mix.margin_px) if mix.stored else mix
+    prior = None if config.network == "matched" else config.prior
+    teacher = Rife() if config.teacher else None
+    return SampleDataset(stills, film, drawn, seed=config.seed, prior=prior, teacher=teacher)
 
 
 def _too_small(job: TrainingJob) -> Iterator[str]:

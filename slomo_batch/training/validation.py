@@ -20,6 +20,7 @@ from torch import Tensor
 from slomo_batch.interpolators.contract import Held, PairInterpolator, make_frames_on_cpu
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.interpolators.superslomo.matched import Matched
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.settings import Precision
 from slomo_batch.training.degrade import DegradationConfig
@@ -120,7 +121,10 @@ def _of_case(model: PairInterpolator, pair: ValidationPair) -> Iterator[float]:
 
 
 def validate_network(
-    network: Guided | Paper, validation: Mapping[str, list[ValidationPair]], precision: Precision, device: torch.device
+    network: Guided | Matched | Paper,
+    validation: Mapping[str, list[ValidationPair]],
+    precision: Precision,
+    device: torch.device,
 ) -> dict[str, float]:
     """Return the mean PSNR of a network by name in dB, and the mean of these as `mean`."""
     model = SuperSlomo(

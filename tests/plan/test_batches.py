@@ -4,6 +4,7 @@ import pytest
 
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
+from slomo_batch.interpolators.superslomo.matched import Matched
 from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.plan.batches import GPU_BATCH_PX, batch_px
@@ -14,6 +15,7 @@ from slomo_batch.settings import Interpolate, Settings
 
 NETWORKS: dict[str, type[Network]] = {
     "superslomo-guided": Guided,
+    "superslomo-matched": Matched,
     "superslomo-compact": Compact,
     "superslomo-paper": Paper,
 }

@@ -56,9 +56,11 @@ def test_the_digests_of_shipped_configs_are_pinned(name: str) -> None:
 
 def test_every_field_of_a_config_is_in_its_digest() -> None:
     shipped = read_config(ROOT / "jobs" / "train" / "paper.yaml")
-    later: Any = dict.fromkeys(LATER_FIELDS[".samples.scenes"], 0.1)
-    samples = replace(shipped.samples, scenes=replace(shipped.samples.scenes, **later))
-    config = replace(shipped, prior=PriorSearch(descent_iterations=12), samples=samples)
+    scenes: Any = dict.fromkeys(LATER_FIELDS[".samples.scenes"], 0.1)
+    terms: Any = dict.fromkeys(LATER_FIELDS[".losses"], 0.1)
+    samples = replace(shipped.samples, scenes=replace(shipped.samples.scenes, **scenes), stored=5, margin_px=8)
+    config = replace(shipped, prior=PriorSearch(descent_iterations=12), teacher="rife", samples=samples)
+    config = replace(config, losses=replace(shipped.losses, **terms))
     of_digest, whole = (parse_json(to_json(one)) for one in (digest_input(config), config))
     assert of_digest == whole, "include a later field if its value is not the neutral one"
 
@@ -97,7 +99,7 @@ PROBLEMS = {
     "steps: 5\nfalls: [0.5, x]": "line 2: falls[1]: expected a number, got 'x'",
     "steps: 5\nsamples: 3": "line 2: samples: expected a mapping, got '3'",
     "steps: 5\nsources:\n  videos:\n  - a.mp4": "line 4: sources.videos[0]: expected a mapping, got 'a.mp4'",
-    "steps: 5\nnetwork: gided": "line 2: network: 'gided' is not one of guided, paper",
+    "steps: 5\nnetwork: gided": "line 2: network: 'gided' is not one of guided, matched, paper",
     "steps: 5\nshape: {channels: [16, 32, 48]}": "line 2: shape.channels[3]: is missing",
     "steps: 5\nshape: {channels: [1, 2, 3, 4, 5]}": "line 2: shape.channels: expected at most 4 values, got 5",
     "steps: 0": "line 1: steps: must be from 1 to 2147483647, got 0",
@@ -122,6 +124,11 @@ PROBLEMS = {
     "steps: 5\nprior: {patch_stride: 9}": "line 2: prior.patch_stride: must be from 1 to 8, got 9",
     "steps: 5\nprior: {kind: dis-device}": "line 2: prior.refinement_iterations: must be 0 with dis-device, got 3",
     "steps: 5\nnetwork: paper\nprior: {median_px: 3}": "line 3: prior: is only valid for the network `guided`",
+    "steps: 5\nlosses: {levels: 1}": "line 2: losses: levels, flow_t, taught and visibility belong to the network",
+    "steps: 5\nnetwork: matched\nteacher: rife": "line 3: teacher: requires losses.taught",
+    "steps: 5\nnetwork: matched\nlosses: {taught: 1}": "losses.taught requires a teacher",
+    "steps: 5\nnetwork: matched\nprior: {median_px: 3}": "line 3: prior: is only valid for the network `guided`",
+    "steps: 5\nsamples: {margin_px: 12}": "line 2: samples.margin_px: must be a multiple of 8, got 12",
     "steps: 5\nlosses: {reconstruction: 0, decibels: 0, warping: 0, flow: 0}": "every term",
     "steps: 5\nprecision: fp16": "line 2: precision: fp16 overflows in training; use bf16 or fp32",
     "steps: 5\nsources: {videos: [{names: list.txt}]}": "line 2: sources.videos[0]: requires either uri or table",

@@ -123,7 +123,7 @@ class Guided(Network):
         (prior_B4HW,) = inputs
         i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
         w10, w01 = exact_warp(i1, prior_B4HW[:, :2]), exact_warp(i0, prior_B4HW[:, 2:])
-        change: Tensor = self.fc(_net_input((i0, i1, w10, w01), (prior_B4HW,)))
+        change: Tensor = self.fc(net_input((i0, i1, w10, w01), (prior_B4HW,)))
         return prior_B4HW + FLOW_STEP_PX * change
 
     def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, ...]:
@@ -145,7 +145,7 @@ class Guided(Network):
 
     def blended(self, warped: Warped, t_B: Tensor) -> Tensor:
         """Return the frame at each t."""
-        return _blend(*warped, t_B)
+        return blend(*warped, t_B)
 
     def synthesis(
         self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor
@@ -175,7 +175,7 @@ class Guided(Network):
             w0, w1 = exact_warp(i0, flow_t0, region=half), exact_warp(i1, flow_t1, region=half)
         time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
         seen = region_of(half, i0), region_of(half, i1), w0, w1
-        out: Tensor = self.at(_net_input(seen, (flow_t0, flow_t1, flows_B4HW), time_B1HW))
+        out: Tensor = self.at(net_input(seen, (flow_t0, flow_t1, flows_B4HW), time_B1HW))
         flow_t0 = flow_t0 + FLOW_STEP_PX * out[:, 0:2]
         flow_t1 = flow_t1 + FLOW_STEP_PX * out[:, 2:4]
         visibility_t0 = torch.sigmoid(upsample(functional.pixel_shuffle(out[:, 4:], 2), 2))
@@ -188,7 +188,7 @@ def _at_half_size(image_BCHW: Tensor) -> Tensor:
     return half_size(image_BCHW) - MEAN
 
 
-def _net_input(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
+def net_input(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
     """Return the input of a net: 48 channels of four pictures, the flows, and further channels."""
     parts = [pixel_unshuffle(image) for image in images]
     parts += [*(flow / FLOW_UNIT_PX for flow in flows), *more]
@@ -196,7 +196,7 @@ def _net_input(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Ten
     return torch.cat([part.expand(num, -1, -1, -1) for part in parts], dim=1)
 
 
-def _blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
+def blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
     """Blend the warped frames by time and visibility, equation 1 of the paper."""
     t_B111 = t_B[:, None, None, None]
     weight_0, weight_1 = (1 - t_B111) * visibility_t0, t_B111 * (1 - visibility_t0)

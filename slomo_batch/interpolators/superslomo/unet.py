@@ -16,7 +16,8 @@ LEAKY_SLOPE = 0.1
 """Slope of every LeakyReLU in both networks (reference: avinashpaliwal/Super-SloMo 544802b, model.py)."""
 
 
-def _leaky_relu(x_BCHW: Tensor) -> Tensor:
+def leaky_relu(x_BCHW: Tensor) -> Tensor:
+    """Rectify in place, with the slope of both networks."""
     return functional.leaky_relu_(x_BCHW, LEAKY_SLOPE)
 
 
@@ -24,7 +25,7 @@ MANY_CHANNELS = 32
 """From so many channels on, torch transposes a matrix faster than it converts to channels-last: at 57, in 40 %."""
 
 
-def _cast(x_BCHW: Tensor, convolution: nn.Conv2d) -> Tensor:
+def cast_to(x_BCHW: Tensor, convolution: nn.Conv2d) -> Tensor:
     """Convert to the dtype of the convolution, and to channels-last."""
     cast_BCHW = x_BCHW.to(convolution.weight.dtype)
     by_matrix = cast_BCHW.shape[1] >= MANY_CHANNELS and cast_BCHW.device.type == "cpu" and not cast_BCHW.requires_grad
@@ -54,7 +55,7 @@ class PaperDown(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return features at half the resolution of x."""
         halved = functional.avg_pool2d(x_BCHW, 2)
-        return _leaky_relu(self.conv2(_leaky_relu(self.conv1(halved))))
+        return leaky_relu(self.conv2(leaky_relu(self.conv1(halved))))
 
 
 class PaperUp(nn.Module):
@@ -68,8 +69,8 @@ class PaperUp(nn.Module):
     def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
         """Return features at the resolution of the skip connection."""
         doubled = functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
-        narrowed = _leaky_relu(self.conv1(doubled))
-        return _leaky_relu(self.conv2(torch.cat((narrowed, skip_BCHW), dim=1)))
+        narrowed = leaky_relu(self.conv1(doubled))
+        return leaky_relu(self.conv2(torch.cat((narrowed, skip_BCHW), dim=1)))
 
 
 class PaperUNet(nn.Module):
@@ -97,7 +98,7 @@ class PaperUNet(nn.Module):
         As in the reference, a LeakyReLU follows the last layer too, even for flows and visibility logits; the
         checkpoint was trained with it (model.py, UNet.forward).
         """
-        s1 = _leaky_relu(self.conv2(_leaky_relu(self.conv1(_cast(x_BCHW, self.conv1)))))
+        s1 = leaky_relu(self.conv2(leaky_relu(self.conv1(cast_to(x_BCHW, self.conv1)))))
         s2 = self.down1(s1)
         s3 = self.down2(s2)
         s4 = self.down3(s3)
@@ -105,7 +106,7 @@ class PaperUNet(nn.Module):
         x = self.down5(s5)
         for up, skip in zip((self.up1, self.up2, self.up3, self.up4, self.up5), (s5, s4, s3, s2, s1), strict=True):
             x = up(x, skip)
-        return _leaky_relu(self.conv3(x)).float()
+        return leaky_relu(self.conv3(x)).float()
 
 
 # ---- compact's -------------------------------------------------------------------------------------------------------
@@ -131,8 +132,8 @@ class CompactUp(nn.Module):
     def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
         """Return features at the resolution of the skip connection."""
         doubled = functional.interpolate(x_BCHW, scale_factor=2, mode="nearest")
-        narrowed = _leaky_relu(self.c1(doubled))
-        return _leaky_relu(self.c2(torch.cat((narrowed, skip_BCHW), dim=1)))
+        narrowed = leaky_relu(self.c1(doubled))
+        return leaky_relu(self.c2(torch.cat((narrowed, skip_BCHW), dim=1)))
 
 
 class CompactUNet(nn.Module):
@@ -148,7 +149,7 @@ class CompactUNet(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return fp32 outputs at the resolution of x; its sides must be multiples of 2^(len(channels) - 1)."""
-        x = self.c0(_cast(x_BCHW, self.o))
+        x = self.c0(cast_to(x_BCHW, self.o))
         skips = []
         for down in self.d:
             skips.append(x)

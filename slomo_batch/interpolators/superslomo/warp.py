@@ -74,7 +74,7 @@ def exact_warp(
     image_BCHW: Tensor, flow_B2HW: Tensor, kernel: Kernel = "bilinear", region: Region | None = None
 ) -> Tensor:
     """Sample the image exactly at x + flow, replicating its border; otherwise as `warp`."""
-    rows, columns = image_BCHW.shape[-2] - 1, image_BCHW.shape[-1] - 1
+    rows, columns = (max(1, length - 1) for length in image_BCHW.shape[-2:])
     return warp(image_BCHW, flow_B2HW, columns=columns, rows=rows, outside="border", kernel=kernel, region=region)
 
 

@@ -25,6 +25,7 @@ from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
 from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape
+from slomo_batch.interpolators.superslomo.matched import Matched
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.prior import FIRST, NO_PRIOR, PriorSearch
 from slomo_batch.serialization import file_sha256, parse_json, to_record
@@ -58,7 +59,7 @@ class LoadedWeights:
     prior: PriorSearch = NO_PRIOR
     """How the prior flow is found that the network starts from; only `superslomo-guided` has one."""
 
-    def build_network(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
+    def build_network(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided | Matched:
         """Build the network with these weights; only `superslomo-compact` uses `pyramid_levels`."""
         network = _empty_network(self.network, UNetShape.of(self.tensors), pyramid_levels, self.prior)
         network.load_state_dict(self.tensors)
@@ -187,7 +188,7 @@ def _prior(header: Mapping[str, str], network: NetworkName, path: Path) -> Prior
 
 def _empty_network(
     name: NetworkName, shape: UNetShape, pyramid_levels: int = TRAINED_LEVELS, prior: PriorSearch = FIRST
-) -> Paper | Compact | Guided:
+) -> Paper | Compact | Guided | Matched:
     """Build a network of this name without weights; only `superslomo-guided` uses `shape` and `prior`."""
     match name:
         case "superslomo-paper":
@@ -196,6 +197,8 @@ def _empty_network(
             return Compact(pyramid_levels)
         case "superslomo-guided":
             return Guided(shape, prior)
+        case "superslomo-matched":
+            return Matched()
 
 
 @cache

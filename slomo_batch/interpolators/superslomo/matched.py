@@ -1,0 +1,116 @@
+"""`matched`: a variant of Super SloMo without any step on the CPU, so that pictures stay on their device.
+
+It has the paper's two U-Nets. The first corrects a flow that is found by matching features (`matching`); the second
+refines flows from t that are splatted (`splat`), where the paper's equation 4 assumes that motion is the same at both
+ends. Frames are warped and blended as those of `guided`.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from slomo_batch.interpolators.superslomo.guided import MEAN, blend, half_size, net_input, pixel_unshuffle
+from slomo_batch.interpolators.superslomo.matching import FeatureEncoder, FlowDecoder, coarse_flows, lucas_kanade
+from slomo_batch.interpolators.superslomo.network import Network
+from slomo_batch.interpolators.superslomo.regions import Region, region_of
+from slomo_batch.interpolators.superslomo.splat import importance, splatted_flows
+from slomo_batch.interpolators.superslomo.unet import CompactUNet
+from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows, upsample
+from slomo_batch.plan.tiles import BYTES_PER_PX
+
+CHANNELS = (16, 32, 64, 128)
+"""Of both U-Nets, at 1/4 to 1/32 of the picture."""
+
+
+class Matched(Network):
+    """The network: `enc` and `dec` find the flow, `fc` corrects it, `at` computes the frame at t.
+
+    Flows are at a quarter of the resolution, in pixels of the half-size picture.
+    """
+
+    flow_px = 2.0
+    bytes_per_px = BYTES_PER_PX["superslomo-matched"]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enc = FeatureEncoder()
+        self.dec = FlowDecoder()
+        self.fc = CompactUNet(56, 6, CHANNELS, 3)
+        self.at = CompactUNet(59, 8, CHANNELS, 3)
+        for net in (self.fc, self.at):
+            nn.init.zeros_(net.o.weight)
+            nn.init.zeros_(net.o.bias)  # type: ignore[arg-type]  # CompactUNet has a bias
+
+    def size_multiple(self) -> int:
+        """Return the number that height and width must be multiples of: a U-Net halves a quarter three times."""
+        return 32
+
+    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor, *inputs: Tensor) -> Tensor:  # noqa: ARG002 there are none
+        """Return the flow, [B, 4, H / 4, W / 4]."""
+        return self.flows_by_level(*self.frame_inputs(i0_1CHW, i1_1CHW))[-1]
+
+    def flows_by_level(self, h0: Tensor, h1: Tensor) -> list[Tensor]:
+        """Return the flow at 1/32, 1/16 and 1/8 as `coarse_flows`, then as `flows`, from pictures at half size."""
+        seen_0, seen_1 = pixel_unshuffle(h0), pixel_unshuffle(h1)
+        found = coarse_flows(self.enc, self.dec, seen_0, seen_1)
+        flow_01, flow_10 = (4 * upsample(found[-1], 2)).chunk(2)
+        w10, w01 = exact_warp(h1, flow_01), exact_warp(h0, flow_10)
+        step_01, step_10 = lucas_kanade(h0, w10), lucas_kanade(h1, w01)
+        flows = torch.cat((flow_01, flow_10), dim=1)
+        x = torch.cat((net_input((h0, h1, w10, w01), (flows,)), step_01, step_10), dim=1)
+        out: Tensor = self.fc(x)
+        share = torch.sigmoid(out[:, 4:6])
+        steps = torch.cat((share[:, :1] * step_01, share[:, 1:] * step_10), dim=1)
+        return [*found, flows + steps + out[:, :4]]
+
+    def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, ...]:
+        """Return the further inputs of `frames`, which do not depend on t: both pictures at half size."""
+        with torch.no_grad():
+            return half_size(i0_BCHW) - MEAN, half_size(i1_BCHW) - MEAN
+
+    def warped(
+        self,
+        i0_BCHW: Tensor,
+        i1_BCHW: Tensor,
+        flows_B4HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> Warped:
+        """Return the source frames warped to each t."""
+        return self.refined(i0_BCHW, i1_BCHW, flows_B4HW, t_B, *inputs, region=region)[0]
+
+    def blended(self, warped: Warped, t_B: Tensor) -> Tensor:
+        """Return the frame at each t."""
+        return blend(*warped, t_B)
+
+    def refined(
+        self,
+        i0_BCHW: Tensor,
+        i1_BCHW: Tensor,
+        flows_B4HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> tuple[Warped, Tensor]:
+        """Return the source frames warped to each t, and the flows from t to i0 and i1.
+
+        Splatted flows come from all of the picture, also for a region.
+        """
+        h0, h1 = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
+        with torch.no_grad():
+            weights = importance(h0, h1, flows_B4HW)
+        moved = splatted_flows(flows_B4HW, weights, intermediate_flows(flows_B4HW, t_B), t_B)
+        flow_t0, flow_t1, landed = (region_of(region, one, 4) for one in moved)
+        half = region and region.divided(2)
+        with torch.no_grad():
+            w0, w1 = exact_warp(h0, flow_t0, region=half), exact_warp(h1, flow_t1, region=half)
+        time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
+        seen = region_of(half, h0), region_of(half, h1), w0, w1
+        flows_B4HW = region_of(region, flows_B4HW, 4)
+        out: Tensor = self.at(net_input(seen, (flow_t0, flow_t1, flows_B4HW), time_B1HW, landed))
+        flow_t0, flow_t1 = flow_t0 + out[:, 0:2], flow_t1 + out[:, 2:4]
+        visibility_t0 = torch.sigmoid(upsample(functional.pixel_shuffle(out[:, 4:], 2), 2))
+        g0 = exact_warp(i0_BCHW, 2 * flow_t0, "bicubic", region)
+        g1 = exact_warp(i1_BCHW, 2 * flow_t1, "bicubic", region)
+        return Warped(g0, g1, visibility_t0), torch.cat((flow_t0, flow_t1), dim=1)

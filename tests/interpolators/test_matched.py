@@ -1,0 +1,108 @@
+"""matched: it finds the flow itself, and makes the same frames whole, in tiles, and however many at a time."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.contract import make_frames
+from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.interpolators.superslomo.matched import Matched
+from slomo_batch.interpolators.superslomo.matching import RADIUS, correlation, lucas_kanade
+from slomo_batch.interpolators.superslomo.warp import exact_warp
+from slomo_batch.interpolators.superslomo.weights import load
+from tests.interpolators.footage import texture, window_on
+
+
+def unsettled() -> Matched:
+    """With random weights in its last layers too, so that everything it computes matters."""
+    torch.manual_seed(5)
+    network = Matched()
+    for layer in (network.fc.o, network.at.o, network.dec.o):
+        torch.nn.init.normal_(layer.weight, std=0.02)
+    return network
+
+
+def model(network: Matched, **options: int) -> SuperSlomo:
+    return SuperSlomo(
+        network, device=torch.device("cpu"), precision="fp32", flow_scale=Fraction(1), threads=1, **options
+    )
+
+
+def pair(height: int, width: int) -> list[Tensor]:
+    """A pan by a few pixels."""
+    scene = texture(height + 8, width + 8)
+    return [window_on(scene, x, y, width, height) for x, y in ((0, 0), (5, 2))]
+
+
+# ---- its parts -------------------------------------------------------------------------------------------------------
+
+
+def test_the_comparison_is_highest_at_the_shift_of_the_features() -> None:
+    features = torch.randn(1, 32, 12, 16, generator=torch.Generator().manual_seed(1))
+    compared = correlation(features, features.roll((1, -2), dims=(2, 3)))
+    assert compared.shape == (1, (2 * RADIUS + 1) ** 2, 12, 16)
+    best = compared[..., 3:-3, 3:-3].argmax(dim=1)
+    assert best.eq((RADIUS + 1) * (2 * RADIUS + 1) + RADIUS - 2).all()
+
+
+@pytest.mark.parametrize("shift", [(0.4, 0.0), (-0.3, 0.5), (0.0, 0.0)])
+def test_a_step_of_lucas_and_kanade_finds_a_shift_below_a_pixel(shift: tuple[float, float]) -> None:
+    scene = torch.nn.functional.avg_pool2d(texture(68, 84)[None], 5, 1)
+    flow = torch.tensor(shift)[None, :, None, None].expand(1, 2, 64, 80)
+    moved = exact_warp(scene, -flow)
+    step = lucas_kanade(scene, moved)
+    assert step.shape == (1, 2, 32, 40)
+    found = step[..., 4:-4, 4:-4].flatten(2).median(dim=2).values[0]
+    torch.testing.assert_close(found, torch.tensor(shift), rtol=0, atol=0.1)
+
+
+# ---- the whole -------------------------------------------------------------------------------------------------------
+
+
+def test_it_has_two_u_nets_of_half_a_million_parameters_each() -> None:
+    sizes = {name: sum(one.numel() for one in part.parameters()) for name, part in Matched().named_children()}
+    assert sizes == {"enc": 122_808, "dec": 41_140, "fc": 495_782, "at": 496_504}
+    assert Matched().size_multiple() == 32
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 70), (64, 96)])
+def test_any_size_passes(size: tuple[int, int]) -> None:
+    i0, i1 = texture(*size), texture(*size, seed=2)
+    frames = list(make_frames(model(unsettled()), [i0, i1], [Fraction(1, 3), Fraction(2, 3)]))
+    assert [cast("Tensor", frame).shape for frame in frames] == [i0.shape, i0.shape]
+
+
+def test_each_frame_is_the_same_however_many_are_made_at_once() -> None:
+    times = [Fraction(number, 4) for number in (1, 2, 3)]
+    one, all_ = (
+        torch.stack(
+            [cast("Tensor", frame) for frame in make_frames(model(unsettled(), batch_px=px), pair(64, 96), times)]
+        )
+        for px in (1, 1 << 20)
+    )
+    torch.testing.assert_close(one, all_, rtol=0, atol=1e-5)
+
+
+def test_tiles_join_to_nearly_the_whole_frame() -> None:
+    whole, tiled = (
+        cast("Tensor", next(iter(make_frames(model(unsettled(), tile_px=px), pair(320, 448), [Fraction(1, 2)]))))
+        for px in (0, 1 << 16)
+    )
+    assert (whole - tiled).abs().mean() < 1e-3
+    assert not torch.equal(whole, tiled)
+
+
+def test_its_weights_are_named_in_the_header_and_complete(tmp_path: Path) -> None:
+    path = tmp_path / "ours.safetensors"
+    tensors = unsettled().state_dict()
+    save_file(tensors, path, {"network": "superslomo-matched"})
+    assert isinstance(load(path).build_network(), Matched)
+    save_file(tensors | {"dec.sharp": torch.zeros(2)}, path, {"network": "superslomo-matched"})
+    with pytest.raises(WeightsError, match=r"dec\.sharp has shape \(2,\) instead of \(\)"):
+        load(path)

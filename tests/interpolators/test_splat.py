@@ -1,0 +1,101 @@
+"""Forward splatting: pixels land where their flow says, whatever the order of sums, and gradients pass through them."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from slomo_batch.interpolators.superslomo.splat import MOST, importance, splat, splatted_flows
+from slomo_batch.interpolators.superslomo.warp import intermediate_flows
+
+
+def uniform(flow: tuple[float, float], height: int = 12, width: int = 16) -> Tensor:
+    """The same flow at each pixel, [1, 2, H, W]."""
+    return torch.tensor(flow)[None, :, None, None].expand(1, 2, height, width).clone()
+
+
+def noise(*shape: int, seed: int = 1) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_shift_by_whole_pixels_moves_the_picture() -> None:
+    x = noise(1, 3, 12, 16)
+    moved, landed = splat(x, uniform((3.0, -2.0)), torch.ones(1, 1, 12, 16))
+    torch.testing.assert_close(moved[..., :10, 3:], x[..., 2:, :13], rtol=0, atol=1e-6)
+    assert landed[..., :10, 3:].eq(1).all()
+    assert landed[..., 10:, :].eq(0).all()
+    assert landed[..., :3].eq(0).all()
+
+
+def test_a_fraction_of_a_pixel_is_divided_among_four() -> None:
+    x = torch.zeros(1, 1, 4, 4)
+    x[..., 1, 1] = 1
+    moved, _ = splat(x, uniform((0.25, 0.5), 4, 4), torch.ones(1, 1, 4, 4))
+    expected = torch.zeros(4, 4)
+    expected[1:3, 1:3] = torch.tensor([[0.375, 0.125], [0.375, 0.125]])
+    torch.testing.assert_close(moved[0, 0], expected)
+
+
+def test_nothing_is_lost_but_what_leaves_the_picture() -> None:
+    x, weight = noise(2, 3, 12, 16), noise(2, 1, 12, 16, seed=2)
+    flow = (noise(2, 2, 12, 16, seed=3) - 0.5) * 4
+    padded = [torch.nn.functional.pad(one, (4, 4, 4, 4)) for one in (x, flow, weight)]
+    moved, landed = splat(padded[0], padded[1], padded[2])
+    torch.testing.assert_close(moved.sum((2, 3)), (x * weight).sum((2, 3)))
+    torch.testing.assert_close(landed.sum(), weight.sum())
+
+
+def test_the_order_of_pixels_changes_no_bit() -> None:
+    x, weight = noise(1, 4, 16, 16), noise(1, 1, 16, 16, seed=2)
+    flow = ((noise(1, 2, 16, 16, seed=3) - 0.5) * 9).round()
+    reverse = [one.flip(2, 3) for one in (x, flow * -1, weight)]  # the same sums, in the reverse order
+    for one, other in zip(splat(x, flow, weight), splat(*reverse), strict=True):
+        assert torch.equal(one, other.flip(2, 3))
+
+
+def test_sums_while_training_are_those_of_inference_and_gradients_pass() -> None:
+    x, weight = noise(1, 4, 16, 16), noise(1, 1, 16, 16, seed=2)
+    flow = (noise(1, 2, 16, 16, seed=3) - 0.5) * 9
+    trained = x.clone().requires_grad_()
+    moved, landed = splat(trained, flow, weight)
+    expected_moved, expected_landed = splat(x, flow, weight)
+    torch.testing.assert_close(moved, expected_moved, rtol=0, atol=1e-6)
+    torch.testing.assert_close(landed, expected_landed, rtol=0, atol=1e-6)
+    moved.sum().backward()  # type: ignore[no-untyped-call]
+    assert trained.grad is not None
+    _, inside = splat(torch.ones_like(x), flow, torch.ones_like(weight))
+    assert trained.grad.sum() <= 4 * weight.sum()
+    assert inside.max() > 1
+
+
+def test_a_pixel_whose_flow_is_wrong_counts_little() -> None:
+    i0 = noise(1, 3, 24, 32) - 0.5
+    right = importance(i0, i0.roll(4, 3), torch.cat((uniform((4.0, 0.0)), uniform((-4.0, 0.0))), dim=1))
+    wrong = importance(i0, i0.roll(4, 3), torch.zeros(1, 4, 12, 16))
+    assert right.shape == (1, 2, 12, 16)
+    assert right[..., 2:-2].min() > 0.99
+    assert wrong[..., 2:-2].median() < 0.05
+
+
+@pytest.mark.parametrize("t", [0.25, 0.5, 0.75])
+def test_where_motion_is_uniform_splatted_flows_are_the_papers(t: float) -> None:
+    flows = torch.cat((uniform((4.0, -2.0)), uniform((-4.0, 2.0))), dim=1)
+    t_B = torch.tensor([t])
+    paper = intermediate_flows(flows, t_B)
+    flow_t0, flow_t1, landed = splatted_flows(flows, torch.ones(1, 2, 12, 16), paper, t_B)
+    torch.testing.assert_close(flow_t0, paper[0], rtol=0, atol=1e-4)
+    torch.testing.assert_close(flow_t1, paper[1], rtol=0, atol=1e-4)
+    assert landed.max() <= MOST
+
+
+def test_flows_of_an_object_are_at_the_object_at_each_time() -> None:
+    flows = torch.zeros(1, 4, 16, 48)
+    flows[:, 0, 4:12, 4:12] = 40.0  # in pixels of the half-size picture: 20 of these
+    flows[:, 2, 4:12, 24:32] = -40.0
+    weights = torch.full((1, 2, 16, 48), 0.01)  # of the background: its colors do not fit as well
+    weights[:, 0, 4:12, 4:12] = weights[:, 1, 4:12, 24:32] = 1.0
+    t_B = torch.tensor([0.5])
+    flow_t0, flow_t1, _ = splatted_flows(flows, weights, intermediate_flows(flows, t_B), t_B)
+    inside = (..., slice(5, 11), slice(15, 21))
+    torch.testing.assert_close(flow_t0[:, 0][inside], torch.full((1, 6, 6), -20.0), rtol=0, atol=0.5)
+    torch.testing.assert_close(flow_t1[:, 0][inside], torch.full((1, 6, 6), 20.0), rtol=0, atol=0.5)
+    assert intermediate_flows(flows, t_B)[0][:, 0][inside].abs().max() == 0, "equation 4 does not see it there"
