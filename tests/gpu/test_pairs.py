@@ -18,12 +18,17 @@ from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.picture import Picture
 from slomo_batch.steps.pair_pool import Job
 from tests.gpu.devices import needs_gpu, on_devices, only_cuda
+from tests.interpolators.test_matched import unsettled
 from tests.steps.pairs import frames_of, moving, parts_of
 
 
 def compact(device: str) -> SuperSlomo:
     network = load(shipped_file("compact-3")).build_network()
     return SuperSlomo(network, device=torch.device(device), precision="fp32", flow_scale=Fraction(1), threads=1)
+
+
+def matched(device: str) -> SuperSlomo:
+    return SuperSlomo(unsettled(), device=torch.device(device), precision="fp32", flow_scale=Fraction(1), threads=1)
 
 
 def paper(device: str) -> SuperSlomo:
@@ -46,7 +51,7 @@ def test_methods_of_plain_arithmetic_make_the_frames_of_the_cpu(
 
 
 @on_devices
-@pytest.mark.parametrize("network", [compact, pytest.param(paper, marks=needs_gpu)])
+@pytest.mark.parametrize("network", [compact, matched, pytest.param(paper, marks=needs_gpu)])
 def test_any_number_of_pairs_at_once_and_a_second_run_make_the_same_frames(
     network: Callable[[str], SuperSlomo], device: str, pictures: list[Picture]
 ) -> None:
@@ -58,7 +63,7 @@ def test_any_number_of_pairs_at_once_and_a_second_run_make_the_same_frames(
 
 
 @only_cuda
-@pytest.mark.parametrize("network", [compact, paper])
+@pytest.mark.parametrize("network", [compact, matched, paper])
 def test_no_operation_of_a_pair_waits(network: Callable[[str], SuperSlomo], pictures: list[Picture]) -> None:
     """By torch's own tool, which knows the operations that synchronize, but not the waits for an event."""
     method = network("cuda")

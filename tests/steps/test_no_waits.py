@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from slomo_batch.interpolators.contract import AnyInterpolator, Held
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.interpolators.superslomo.matched import Matched
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
@@ -84,6 +85,7 @@ def there(network: Any) -> SuperSlomo:
 
 METHODS: dict[str, Callable[[], AnyInterpolator]] = {
     "compact-3": lambda: there(load(shipped_file("compact-3")).build_network()),
+    "matched": lambda: there(Matched()),
     "paper": lambda: there(Paper()),
     "blend": ThereBlend,
     "duplicate": ThereDuplicate,
@@ -108,6 +110,7 @@ def make_pair(gpu: SimulatedGpu, method: AnyInterpolator, pixel_format: str) -> 
     ("name", "pixel_format"),
     [
         ("compact-3", "yuv420p"),
+        ("matched", "yuv420p"),
         ("paper", "yuv422p10le"),
         ("blend", "yuv420p"),
         ("blend", "gbrp10le"),
@@ -117,8 +120,8 @@ def make_pair(gpu: SimulatedGpu, method: AnyInterpolator, pixel_format: str) -> 
 def test_a_thread_waits_for_its_frames_once(name: str, pixel_format: str, gpu: SimulatedGpu) -> None:
     operations = make_pair(gpu, METHODS[name](), pixel_format)
     assert "sub_" in operations, "colors are converted under watch"
-    assert ("conv2d" in operations) == (name in {"compact-3", "paper"})
-    doubt = int(name in {"compact-3", "paper"})  # of the pair
+    assert ("conv2d" in operations) == (name in {"compact-3", "matched", "paper"})
+    doubt = int(name in {"compact-3", "matched", "paper"})  # of the pair
     frames_down = [] if name == "duplicate" else [2 * PLANES + doubt]
     prior_down = [LUMAS] if name == "compact-3" else []
     assert gpu.waits == prior_down + frames_down

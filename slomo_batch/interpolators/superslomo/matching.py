@@ -116,7 +116,12 @@ DAMPING = 2e-5
 """Added to the squares of gradients, so that the step is short where the picture is flat."""
 MOST_PX = 1.5
 """The longest step, across and down."""
-_LUMA = (0.299, 0.587, 0.114)
+
+
+def _luma(image_BCHW: Tensor) -> Tensor:
+    """Of BT.601, [B, 1, H, W]."""
+    red, green, blue = image_BCHW.split(1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def lucas_kanade(i0_BCHW: Tensor, warped_BCHW: Tensor) -> Tensor:
@@ -126,8 +131,7 @@ def lucas_kanade(i0_BCHW: Tensor, warped_BCHW: Tensor) -> Tensor:
         i0_BCHW: RGB.
         warped_BCHW: i1, warped by the flow so far.
     """
-    luma_1311 = i0_BCHW.new_tensor(_LUMA)[None, :, None, None]
-    a, b = ((image * luma_1311).sum(dim=1, keepdim=True) for image in (i0_BCHW, warped_BCHW))
+    a, b = _luma(i0_BCHW), _luma(warped_BCHW)
     middle, change = (a + b) / 2, b - a
     across = functional.pad((middle[..., 2:] - middle[..., :-2]) / 2, (1, 1, 0, 0), mode="replicate")
     down = functional.pad((middle[..., 2:, :] - middle[..., :-2, :]) / 2, (0, 0, 1, 1), mode="replicate")
