@@ -28,11 +28,9 @@ class Rife:
     def __init__(self) -> None:
         self._network: Any = None
 
-    def __getstate__(self) -> None:
+    def __reduce__(self) -> tuple[type["Rife"], tuple[()]]:
         """Let each process load its own."""
-
-    def __setstate__(self, _: None) -> None:
-        self._network = None
+        return Rife, ()
 
     def frame(self, i0_CHW: Tensor, i1_CHW: Tensor, t: float) -> Tensor:
         """Return the frame at t, [3, H, W].
