@@ -16,7 +16,8 @@ from slomo_batch.interpolators.contract import Held, make_frames
 from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.guided import Guided, half_size, prior_flows
-from slomo_batch.interpolators.superslomo.prior import PriorSearch, median_3x3
+from slomo_batch.interpolators.superslomo.median import median_3x3
+from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.serialization import to_json

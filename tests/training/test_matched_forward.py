@@ -25,7 +25,6 @@ def test_it_answers_as_at_inference() -> None:
         for number in range(2):
             one = slice(number, number + 1)
             flows = model.flows(i0[one], i1[one])
-            torch.testing.assert_close(made.flows[one].detach(), flows, rtol=0, atol=1e-3)
             frame = model.frames(i0[one], i1[one], flows, t_B[one])
             torch.testing.assert_close(made.frame[one].detach(), frame, rtol=0, atol=1e-4)
 

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.guided import MEAN, blend, half_size, net_input, pixel_unshuffle
-from slomo_batch.interpolators.superslomo.matching import FeatureEncoder, FlowDecoder, coarse_flows, lucas_kanade
+from slomo_batch.interpolators.superslomo.matching import (
+    FeatureEncoder,
+    FlowDecoder,
+    coarse_flows,
+    lucas_kanade,
+    polished,
+)
 from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.splat import importance, splatted_flows
@@ -47,7 +53,8 @@ class Matched(Network):
 
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor, *inputs: Tensor) -> Tensor:  # noqa: ARG002 there are none
         """Return the flow, [B, 4, H / 4, W / 4]."""
-        return self.flows_by_level(*self.frame_inputs(i0_1CHW, i1_1CHW))[-1]
+        h0, h1 = self.frame_inputs(i0_1CHW, i1_1CHW)
+        return self.polished(h0, h1, self.flows_by_level(h0, h1)[-1])
 
     def flows_by_level(self, h0: Tensor, h1: Tensor) -> list[Tensor]:
         """Return the flow at 1/32, 1/16 and 1/8 as `coarse_flows`, then as `flows`, from pictures at half size."""
@@ -63,7 +70,13 @@ class Matched(Network):
         steps = torch.cat((share[:, :1] * step_01, share[:, 1:] * step_10), dim=1)
         return [*found, flows + steps + out[:, :4]]
 
-    def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, ...]:
+    def polished(self, h0: Tensor, h1: Tensor, flows_B4HW: Tensor) -> Tensor:
+        """Return the flow that frames are made with; while training, gradients pass as if it were the one given."""
+        flows = flows_B4HW.detach()
+        fine = torch.cat((polished(h0, h1, flows[:, :2]), polished(h1, h0, flows[:, 2:])), dim=1)
+        return flows_B4HW + (fine - flows) if flows_B4HW.requires_grad else fine
+
+    def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return the further inputs of `frames`, which do not depend on t: both pictures at half size."""
         with torch.no_grad():
             return half_size(i0_BCHW) - MEAN, half_size(i1_BCHW) - MEAN

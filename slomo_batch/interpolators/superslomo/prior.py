@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from slomo_batch.color.transfers import to_device
 from slomo_batch.interpolators import dis, inverse_search
+from slomo_batch.interpolators.superslomo.median import median_3x3
 
 PriorKind = Literal["dis-cpu", "dis-device", "none"]
 
@@ -112,20 +112,3 @@ def _by_opencv(search: PriorSearch, i0_CHW: Tensor, i1_CHW: Tensor) -> Tensor:
 
 def _filtered(search: PriorSearch, flow_14HW: Tensor) -> Tensor:
     return flow_14HW if search.median_px == 1 else median_3x3(flow_14HW)
-
-
-def median_3x3(x_BCHW: Tensor) -> Tensor:
-    """Return the median of the 3x3 values around each, with the border replicated."""
-    whole = functional.pad(x_BCHW, (1, 1, 1, 1), mode="replicate")
-    least, middle, most = _sorted(whole[..., :-2, :], whole[..., 1:-1, :], whole[..., 2:, :])
-    # The median of nine is the median of: the largest least, the median middle, and the least largest of the columns.
-    largest = torch.maximum(torch.maximum(least[..., :-2], least[..., 1:-1]), least[..., 2:])
-    smallest = torch.minimum(torch.minimum(most[..., :-2], most[..., 1:-1]), most[..., 2:])
-    _, central, _ = _sorted(middle[..., :-2], middle[..., 1:-1], middle[..., 2:])
-    return _sorted(largest, central, smallest)[1]
-
-
-def _sorted(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the least, the middle and the largest of three values, elementwise."""
-    low, high = torch.minimum(a, b), torch.maximum(a, b)
-    return torch.minimum(low, c), torch.maximum(low, torch.minimum(high, c)), torch.maximum(high, c)
