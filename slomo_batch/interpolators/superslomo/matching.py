@@ -137,8 +137,7 @@ def polished(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
 
 def _luma(image_BCHW: Tensor) -> Tensor:
     """Of BT.601, [B, 1, H, W]."""
-    red, green, blue = image_BCHW.split(1, dim=1)
-    return 0.299 * red + 0.587 * green + 0.114 * blue
+    return 0.299 * image_BCHW[:, 0:1] + 0.587 * image_BCHW[:, 1:2] + 0.114 * image_BCHW[:, 2:3]
 
 
 def lucas_kanade(i0_BCHW: Tensor, warped_BCHW: Tensor) -> Tensor:
@@ -159,9 +158,8 @@ def lucas_kanade(i0_BCHW: Tensor, warped_BCHW: Tensor) -> Tensor:
     )
     dx, dy = _mean_around(change * across), _mean_around(change * down)
     determinant = xx * yy - xy * xy
-    return torch.cat(((xy * dy - yy * dx) / determinant, (xy * dx - xx * dy) / determinant), dim=1).clamp(
-        -MOST_PX, MOST_PX
-    )
+    step_B2HW = torch.cat(((xy * dy - yy * dx) / determinant, (xy * dx - xx * dy) / determinant), dim=1)
+    return step_B2HW.clamp(-MOST_PX, MOST_PX)
 
 
 def _mean_around(x_B1HW: Tensor) -> Tensor:
