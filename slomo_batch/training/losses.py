@@ -55,6 +55,8 @@ class LossWeights:
     """Of the flow from t, in samples with known flow."""
     taught: float = 0.0
     """Of the flow from t, where the teacher's frame is better."""
+    guided: float = 0.0
+    """Of the flow, where the frames fit better by that of the guide, in samples with unknown flow."""
     visibility: float = 0.0
     """Of the visibility, where one of the two frames hides what is seen at t, in samples with known flow."""
 
@@ -62,7 +64,7 @@ class LossWeights:
 def has_any_term(weights: LossWeights) -> bool:
     """Return whether the loss has a term that compares the prediction with a target."""
     pictures = (weights.reconstruction, weights.decibels, weights.laplacian, weights.census, weights.warping)
-    flows = (weights.flow, weights.levels, weights.flow_t, weights.taught, weights.visibility)
+    flows = (weights.flow, weights.levels, weights.flow_t, weights.taught, weights.guided, weights.visibility)
     named = (*pictures, *flows)
     return any(named) or bool(weights.perceptual and weights.vgg16)
 
@@ -116,6 +118,8 @@ class TrueMotion:
     """Of i0 and i1, [B, 2, H / 2, W / 2]."""
     taught_error: Tensor
     """Of the teacher's frame, [B, 1, H / 4, W / 4]; infinite where there is none."""
+    guide: Tensor
+    """The guide's flow, like `Target.flows`."""
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
@@ -216,6 +220,10 @@ MOST_TAUGHT_PX = 20.0
 """The longest difference from the teacher's flow that counts."""
 BETTER = 0.95
 """The teacher's frame is better where its error, in a neighborhood, is less than this share of the network's."""
+MOST_GUIDED_PX = 4.0
+"""The longest difference from the guide's flow that counts: it is followed for its accuracy below a pixel."""
+FITS_BETTER = 0.97
+"""Frames fit better by the guide's flow where their difference is less than this share of that by the network's."""
 HIDDEN = 0.9
 """One frame hides what is seen at t where visibilities differ by this much."""
 KNOWN_PX = 100.0
@@ -263,6 +271,27 @@ def taught(made: Prediction, truth: Target, motion: TrueMotion) -> Tensor:
     unknown_B = 1 - truth.has_flow
     counted = (away * is_better).mean(dim=(1, 2, 3)) * unknown_B
     return counted.sum() / unknown_B.sum().clamp(min=1)
+
+
+def guided(made: Prediction, truth: Target, motion: TrueMotion) -> Tensor:
+    """Mean difference from the guide's flow, where the frames fit better by it, over samples with unknown flow."""
+    i0, i1 = (_at_size_of_unit(image, made.unit_px) for image in (truth.i0, truth.i1))
+    unknown_B = 1 - truth.has_flow
+    total = made.flows.new_zeros(())
+    for first, seen, other in ((0, i0, i1), (2, i1, i0)):
+        ours, theirs = made.flows[:, first : first + 2], motion.guide[:, first : first + 2]
+        is_better = _misfit(seen, made.warp(other, theirs)) < FITS_BETTER * _misfit(
+            seen, made.warp(other, ours.detach())
+        )
+        away = endpoint_error(ours, theirs).clamp(max=MOST_GUIDED_PX)
+        total = total + ((away * is_better).mean(dim=(1, 2, 3)) * unknown_B).sum()
+    return total / unknown_B.sum().clamp(min=1)
+
+
+def _misfit(image_BCHW: Tensor, warped_BCHW: Tensor) -> Tensor:
+    """Mean difference in a neighborhood, at half of their resolution."""
+    apart = functional.avg_pool2d((image_BCHW - warped_BCHW).abs().mean(dim=1, keepdim=True), 2)
+    return functional.avg_pool2d(apart, 3, 1, 1, count_include_pad=False)
 
 
 def _around(x_B1HW: Tensor) -> Tensor:
@@ -338,6 +367,7 @@ def total_loss(
             "levels": (weights.levels, lambda: levels(made, truth)),
             "flow_t": (weights.flow_t, lambda: flow_t_supervision(made, truth, motion)),
             "taught": (weights.taught, lambda: taught(made, truth, motion)),
+            "guided": (weights.guided, lambda: guided(made, truth, motion)),
             "visibility": (weights.visibility, lambda: visibility_supervision(made, truth, motion)),
         }
     if perceptual is not None:

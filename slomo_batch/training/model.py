@@ -142,7 +142,7 @@ class TrainingModel(nn.Module):
 def _motion_of(batch: TrainingSample) -> TrueMotion | None:
     if "flows_t" not in batch:
         return None
-    known = {name: batch[name].float() for name in ("flows_t", "visible", "taught_error")}
+    known = {name: batch[name].float() for name in ("flows_t", "visible", "taught_error", "guide")}
     return TrueMotion(**known)
 
 

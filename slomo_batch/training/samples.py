@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from slomo_batch.interpolators.superslomo.guided import prior_flows
 from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch
 from slomo_batch.training.degrade import DegradationConfig, degrade_pair
+from slomo_batch.training.guide import Guide
 from slomo_batch.training.image_files import Rgb
 from slomo_batch.training.random_scenes import SceneConfig, random_scene
 from slomo_batch.training.scenes import flow, visible
@@ -37,6 +38,7 @@ Instead of the prior flow, those for `matched` have:
 flows_t: the flow from t to i0 and to i1, like `flows`: the true one if it is known, else that of the teacher.
 visible: where what is seen at t is seen in i0 and in i1, fp16 [2, H / 2, W / 2], 0 to 1; zero if unknown.
 taught_error: mean absolute error of the teacher's frame, fp16 [1, H / 4, W / 4]; infinite without a teacher.
+guide: the guide's flow of seen0 and seen1, like `flows`; zero if the true flow is known, or without a guide.
 """
 
 
@@ -100,17 +102,19 @@ class SampleDataset(Dataset[TrainingSample]):
         seed: int,
         prior: PriorSearch | None = FIRST,
         teacher: Teacher | None = None,
+        guide: Guide | None = None,
     ) -> None:
         """Use photographs, [H, W, 3], and film windows, [frames, H, W, 3]; either may be empty if its share is 0.
 
-        `prior`: how the prior flow is found; None: samples are those of `matched`, with a teacher if there is one.
+        `prior`: how the prior flow is found; None: samples are those of `matched`, with a teacher and a guide if
+        there are any.
         """
         self._photographs = photographs
         self._film = film
         self._config = config
         self._seed = seed
         self._prior = prior
-        self._teacher = teacher
+        self._teacher, self._guide = teacher, guide
 
     def __getitem__(self, number: int) -> TrainingSample:
         """Generate sample `number`."""
@@ -123,10 +127,13 @@ class SampleDataset(Dataset[TrainingSample]):
         sample["has_flow"] = torch.tensor(float(made.motion is not None))
         quarter = self._config.crop_px // 4
         sample["flows"] = torch.zeros(4, quarter, quarter).half() if made.motion is None else made.motion.flows.half()
+        i0_seen, i1_seen = (sample[name].float() / 255 for name in ("seen0", "seen1"))
         if self._prior is None:
+            sample["guide"] = torch.zeros_like(sample["flows"])
+            if made.motion is None and self._guide is not None:
+                sample["guide"] = self._guide.flows(i0_seen, i1_seen).half()
             return sample | self._motion_at_t(made)
-        i0_seen, i1_seen = (sample[name][None].float() / 255 for name in ("seen0", "seen1"))
-        sample["prior"] = prior_flows(i0_seen, i1_seen, self._prior)[0].half()
+        sample["prior"] = prior_flows(i0_seen[None], i1_seen[None], self._prior)[0].half()
         return sample
 
     def _motion_at_t(self, made: _Moment) -> TrainingSample:

@@ -20,12 +20,12 @@ from torch.utils.data import DataLoader, Dataset
 from slomo_batch.training.samples import SampleDataset, TrainingSample
 
 PICTURES = ("seen0", "seen1", "i0", "frame", "i1")
-FLOWS = ("flows", "flows_t")
+FLOWS = ("flows", "flows_t", "guide")
 RECOLORED_SHARE = 0.3
 """Share of uses with the colors in another order."""
 NOTED_EVERY = 100
 """Samples between two notes of how many are stored."""
-SPANS = {"flows": 4, "flows_t": 4, "taught_error": 4, "visible": 2}
+SPANS = {"flows": 4, "flows_t": 4, "guide": 4, "taught_error": 4, "visible": 2}
 """Resolution of what is not at the resolution of the pictures, as a divisor."""
 
 

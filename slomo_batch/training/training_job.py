@@ -19,6 +19,7 @@ from slomo_batch.serialization import digest
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.training.config import TrainingConfig, VideoSource
 from slomo_batch.training.distributed import WorkerGroup
+from slomo_batch.training.guide import Guide
 from slomo_batch.training.loop import LoopOptions, train
 from slomo_batch.training.model import TrainableNetwork, build_network, build_perceptual_loss
 from slomo_batch.training.prepare import Window, load_photographs, open_film_windows
@@ -187,8 +188,8 @@ def open_samples(job: TrainingJob) -> SampleDataset:
         raise ManifestError(f"pictures are smaller than samples.crop_px, {mix.crop_px}", problems=faults)
     drawn = replace(mix, crop_px=mix.crop_px + mix.margin_px) if mix.stored else mix
     prior = None if config.network == "matched" else config.prior
-    teacher = Rife() if config.teacher else None
-    return SampleDataset(stills, film, drawn, seed=config.seed, prior=prior, teacher=teacher)
+    teacher, guide = Rife() if config.teacher else None, Guide(config.guide) if config.guide else None
+    return SampleDataset(stills, film, drawn, seed=config.seed, prior=prior, teacher=teacher, guide=guide)
 
 
 def _too_small(job: TrainingJob) -> Iterator[str]:

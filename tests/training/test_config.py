@@ -59,7 +59,9 @@ def test_every_field_of_a_config_is_in_its_digest() -> None:
     scenes: Any = dict.fromkeys(LATER_FIELDS[".samples.scenes"], 0.1)
     terms: Any = dict.fromkeys(LATER_FIELDS[".losses"], 0.1)
     samples = replace(shipped.samples, scenes=replace(shipped.samples.scenes, **scenes), stored=5, margin_px=8)
-    config = replace(shipped, prior=PriorSearch(descent_iterations=12), teacher="rife", samples=samples)
+    config = replace(
+        shipped, prior=PriorSearch(descent_iterations=12), teacher="rife", guide="compact-3", samples=samples
+    )
     config = replace(config, losses=replace(shipped.losses, **terms))
     of_digest, whole = (parse_json(to_json(one)) for one in (digest_input(config), config))
     assert of_digest == whole, "include a later field if its value is not the neutral one"
@@ -124,9 +126,10 @@ PROBLEMS = {
     "steps: 5\nprior: {patch_stride: 9}": "line 2: prior.patch_stride: must be from 1 to 8, got 9",
     "steps: 5\nprior: {kind: dis-device}": "line 2: prior.refinement_iterations: must be 0 with dis-device, got 3",
     "steps: 5\nnetwork: paper\nprior: {median_px: 3}": "line 3: prior: is only valid for the network `guided`",
-    "steps: 5\nlosses: {levels: 1}": "line 2: losses: levels, flow_t, taught and visibility belong to the network",
+    "steps: 5\nlosses: {levels: 1}": "line 2: losses: levels, flow_t, taught, guided and visibility belong",
     "steps: 5\nnetwork: matched\nteacher: rife": "line 3: teacher: requires losses.taught",
     "steps: 5\nnetwork: matched\nlosses: {taught: 1}": "losses.taught requires a teacher",
+    "steps: 5\nnetwork: matched\nguide: compact-3": "line 3: guide: requires losses.guided",
     "steps: 5\nnetwork: matched\nprior: {median_px: 3}": "line 3: prior: is only valid for the network `guided`",
     "steps: 5\nsamples: {margin_px: 12}": "line 2: samples.margin_px: must be a multiple of 8, got 12",
     "steps: 5\nlosses: {reconstruction: 0, decibels: 0, warping: 0, flow: 0}": "every term",

@@ -6,6 +6,7 @@ import torch
 from slomo_batch.interpolators.superslomo.matched import Matched
 from slomo_batch.settings import Precision
 from slomo_batch.training.config import TrainingConfig
+from slomo_batch.training.guide import Guide
 from slomo_batch.training.losses import LossWeights
 from slomo_batch.training.matched_forward import matched_forward
 from slomo_batch.training.model import TrainingModel
@@ -43,16 +44,18 @@ class Taught:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_losses_give_every_weight_a_gradient(precision: Precision) -> None:
     mix = SampleConfig(crop_px=64, film_share=0.5)
-    losses = LossWeights(levels=1, flow_t=1, taught=1, visibility=1)
-    config = TrainingConfig(steps=1, network="matched", teacher="rife", precision=precision, samples=mix, losses=losses)
+    losses = LossWeights(levels=1, flow_t=1, taught=1, guided=1, visibility=1)
+    config = TrainingConfig(
+        steps=1, network="matched", teacher="rife", guide="compact-3", precision=precision, samples=mix, losses=losses
+    )
     assert list(config.problems()) == []
-    drawn = SampleDataset(photographs(), film(), mix, seed=1, prior=None, teacher=Taught())
+    drawn = SampleDataset(photographs(), film(), mix, seed=1, prior=None, teacher=Taught(), guide=Guide("compact-3"))
     chosen = [drawn[number] for number in range(6)]
     assert {float(sample["has_flow"]) for sample in chosen} == {0.0, 1.0}
     batch = torch.utils.data.default_collate(chosen)
     model = TrainingModel(unsettled(), config, None)
     output = model(batch, batch["has_flow"].sum(), 0)
-    assert {"levels", "flow_t", "taught", "visibility"} <= output.terms.keys()
+    assert {"levels", "flow_t", "taught", "guided", "visibility"} <= output.terms.keys()
     assert all(torch.isfinite(term) for term in output.terms.values())
     output.loss.backward()
     without = [name for name, one in model.network.named_parameters() if one.grad is None or not one.grad.abs().max()]

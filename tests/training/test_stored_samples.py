@@ -87,7 +87,7 @@ def test_variations_are_parts_of_what_was_stored_by_number(tmp_path: Path) -> No
     first = variations[7]
     assert {name: tuple(value.shape) for name, value in first.items()} == {
         **dict.fromkeys(("seen0", "seen1", "i0", "frame", "i1"), (3, 64, 64)),
-        **dict.fromkeys(("flows", "flows_t"), (4, 16, 16)),
+        **dict.fromkeys(("flows", "flows_t", "guide"), (4, 16, 16)),
         "visible": (2, 32, 32),
         "taught_error": (1, 16, 16),
         "t": (),
