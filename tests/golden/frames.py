@@ -64,6 +64,7 @@ def methods() -> Iterator[tuple[str, AnyInterpolator]]:
         ("guided", "compact-2", 1),
         ("guided-half-flow", "compact-2", 2),
         ("guided-narrow", "compact-3", 1),
+        ("matched", "matched-1", 1),
     ):
         spec = InterpolatorSpec(
             method="superslomo",

@@ -165,6 +165,7 @@ EVER_SHIPPED = {
     "compact-1": "c6ea05896f5c2009baa7b13b8e9778711560e162f3febb6f07447d1b403a7dd4",
     "compact-2": "9ba63052477a8393d6fedf7217e787e282c3b34cc24a16e9b23855ab4327ad6c",
     "compact-3": "076582c20588e46de281a24a42a610c7926b103faa82490ef0c51406dcce6d1b",
+    "matched-1": "54f0133f07e703dad9ac33a7f4e5ffd003c42b4852d4ce6712272dd3aedf2c07",
 }
 """SHA-256 of each file. Jobs pin a name and a hash, and resume with those very weights."""
 
@@ -183,7 +184,7 @@ def test_a_uri_resolves_to_itself(uri: str) -> None:
 
 
 def test_an_unknown_name_is_rejected_with_the_known_ones() -> None:
-    with pytest.raises(WeightsError, match="compact, compact-1"):
+    with pytest.raises(WeightsError, match="compact, matched, compact-1"):
         resolve_name("compcat")
     with pytest.raises(WeightsError, match="compact-1"):
         shipped_file("compact-99")
