@@ -63,7 +63,7 @@ class SecondAttempts:
         """Attempts that run although the other one of their pair succeeded."""
 
     def may_have_one(self, call: ChunkCall) -> bool:
-        """Whether a second attempt may begin beside this one: the chunk is to blame for nothing yet, and has none."""
+        """Whether a second attempt may begin beside this one: its chunk has not failed, and has no other attempt."""
         attempt, order = call.head.attempt, call.order
         is_single = attempt not in self._rival and attempt not in self._beaten
         return is_single and not order.isolated and not order.avoid

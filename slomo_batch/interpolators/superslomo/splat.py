@@ -16,9 +16,9 @@ SHARPNESS = 40.0
 UNSEEN = 1e-3
 """Weight of the paper's intermediate flow, which fills the places at which nothing lands."""
 MOST = 2.0
-"""Amounts that landed are told to the net up to this."""
+"""The net sees amounts that landed up to this."""
 _ONE = 2.0**32
-"""The integer that stands for 1."""
+"""The integer for 1."""
 
 
 def splat(x_BCHW: Tensor, flow_B2HW: Tensor, weight_B1HW: Tensor) -> tuple[Tensor, Tensor]:
