@@ -57,6 +57,8 @@ class DataSources:
     """Further film to validate on; must not overlap with `videos`."""
     longest_px: int = 0
     """Pictures whose longer side exceeds this are downscaled to it; 0: never."""
+    stride: int = 1
+    """Frames between the starts of two windows of `videos`; a larger number gives longer videos a smaller share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ DIGEST_FIELDS: Mapping[str, tuple[str, ...]] = {
 
 LATER_FIELDS: Mapping[str, Mapping[str, object]] = {
     "": {"prior": FIRST, "teacher": "", "guide": ""},
+    ".sources": {"stride": 1},
     ".samples": {"stored": 0, "margin_px": 32},
     ".losses": dict.fromkeys(("levels", "flow_t", "taught", "guided", "visibility"), 0.0),
     ".samples.scenes": dict.fromkeys(

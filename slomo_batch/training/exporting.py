@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from slomo_batch.interpolators.superslomo.guided import MEAN
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
+from slomo_batch.interpolators.superslomo.synthesis import MEAN
 from slomo_batch.interpolators.superslomo.weights import PRIOR_KEY
 from slomo_batch.sanitize import one_line
 from slomo_batch.serialization import to_json

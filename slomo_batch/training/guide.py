@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.superslomo.guided import Guided
@@ -30,9 +31,13 @@ class Guide:
             WeightsError: the weights cannot be used, or are not those of `guided`.
         """
         network = self._network = self._network or self._loaded()
+        height, width = i0_CHW.shape[-2:]
+        below, right = (-length % network.size_multiple() for length in (height, width))
+        padded = functional.pad(torch.stack((i0_CHW, i1_CHW)), (0, right, 0, below), mode="replicate")
+        pair = padded.split(1)
         with torch.inference_mode():
-            pair = i0_CHW[None], i1_CHW[None]
-            return network.flows(*pair, *network.flow_inputs(*pair))[0].clone()
+            flows = network.flows(*pair, *network.flow_inputs(*pair))
+            return flows[0, :, : height // 4, : width // 4].clone()
 
     def _loaded(self) -> Guided:
         name = resolve_name(self._name)

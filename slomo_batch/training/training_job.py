@@ -170,7 +170,9 @@ def open_samples(job: TrainingJob) -> SampleDataset:
         ManifestError: photographs or film are missing, or pictures are smaller than the crop.
     """
     config, mix = job.config, job.config.samples
-    film: Sequence[Window] = VideoWindows(job.films, LOCATE, longest_px=config.sources.longest_px)
+    film: Sequence[Window] = VideoWindows(
+        job.films, LOCATE, longest_px=config.sources.longest_px, stride=config.sources.stride
+    )
     stills = []
     if config.sources.prepared:
         folder = Path(config.sources.prepared)
@@ -183,21 +185,22 @@ def open_samples(job: TrainingJob) -> SampleDataset:
         )
     if mix.film_share > 0 and not film:
         raise ManifestError("no film to train on", remedy="Set sources.videos, or samples.film_share: 0.")
-    faults = tuple(_too_small(job))
-    if faults:
-        raise ManifestError(f"pictures are smaller than samples.crop_px, {mix.crop_px}", problems=faults)
     drawn = replace(mix, crop_px=mix.crop_px + mix.margin_px) if mix.stored else mix
+    faults = tuple(_too_small(job, drawn.crop_px))
+    if faults:
+        keys = "samples.crop_px" + (" + margin_px" if mix.stored else "")
+        raise ManifestError(f"pictures are smaller than {keys}, {drawn.crop_px}", problems=faults)
     prior = None if config.network == "matched" else config.prior
     teacher, guide = Rife() if config.teacher else None, Guide(config.guide) if config.guide else None
     return SampleDataset(stills, film, drawn, seed=config.seed, prior=prior, teacher=teacher, guide=guide)
 
 
-def _too_small(job: TrainingJob) -> Iterator[str]:
+def _too_small(job: TrainingJob, side_px: int) -> Iterator[str]:
     longest = job.config.sources.longest_px
     for film in job.films:
         scale = min(1.0, longest / max(film.width, film.height)) if longest else 1.0
         width, height = round(film.width * scale), round(film.height * scale)
-        if min(width, height) < job.config.samples.crop_px:
+        if min(width, height) < side_px:
             yield f"{film.source.uri}: {width}x{height}"
 
 

@@ -40,22 +40,9 @@ class IndexedVideo:
     runs: tuple[tuple[int, int], ...]
     """Ranges of frames [start, end) in which every window is usable."""
 
-    @property
-    def num_windows(self) -> int:
-        """Number of windows, which overlap."""
-        return sum(end - start - WINDOW_FRAMES + 1 for start, end in self.runs)
-
-    def first_frame(self, window: int) -> int:
-        """Return the index of the first frame of a window.
-
-        Raises:
-            IndexError: there is no such window.
-        """
-        for start, end in self.runs:
-            if window < end - start - WINDOW_FRAMES + 1:
-                return start + window
-            window -= end - start - WINDOW_FRAMES + 1
-        raise IndexError(window)
+    def first_frames(self, stride: int = 1) -> Sequence[int]:
+        """Return the index of the first frame of each window; in each run, they are `stride` frames apart."""
+        return [first for start, end in self.runs for first in range(start, end - WINDOW_FRAMES + 1, stride)]
 
 
 ReadDocument = Callable[[str], bytes | None]
@@ -94,7 +81,7 @@ def index_videos(
             film = index_video(source, locate)
         except SlomoError as error:
             return error
-        log(f"{source.uri}: {film.num_windows} windows in {len(film.pts)} frames")
+        log(f"{source.uri}: {len(film.first_frames())} windows in {len(film.pts)} frames")
         write_document(name, to_json(film))
         return film
 
@@ -168,13 +155,20 @@ def open_reader(source: Source, locate: Locate) -> RangeReader:
 class VideoWindows(Sequence[Window]):
     """The windows of several videos, uint8 [frames, H, W, 3]; each is decoded on access."""
 
-    def __init__(self, videos: Sequence[IndexedVideo], locate: Locate, *, longest_px: int = 0) -> None:
-        """Use these videos; a picture whose longer side exceeds `longest_px` is downscaled to it (0: never)."""
-        self._videos, self._locate, self._longest_px = videos, locate, longest_px
-        self._ends = list(accumulate(video.num_windows for video in videos))
+    def __init__(self, videos: Sequence[IndexedVideo], locate: Locate, *, longest_px: int = 0, stride: int = 1) -> None:
+        """Use these videos.
+
+        Args:
+            videos: the indexed videos.
+            locate: returns the store of a URI, and the key in it.
+            longest_px: a picture whose longer side exceeds this is downscaled to it; 0: never.
+            stride: frames between the starts of two windows.
+        """
+        self._locate, self._longest_px = locate, longest_px
+        self._windows = [(video, first) for video in videos for first in video.first_frames(stride)]
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self._windows)
 
     def __getitem__(self, number: int) -> Window:  # type: ignore[override]  # no caller slices
         """Decode window `number`.
@@ -182,9 +176,7 @@ class VideoWindows(Sequence[Window]):
         Raises:
             VideoError, StorageError: the video has changed since it was indexed, or cannot be read.
         """
-        place = bisect_right(self._ends, number)
-        film = self._videos[place]
-        first = film.first_frame(number - (self._ends[place - 1] if place else 0))
+        film, first = self._windows[number]
         reader = open_reader(film.source, self._locate)
         frames = rgb_frames_at(
             reader, film.source.uri, film.pts[first : first + WINDOW_FRAMES], longest_px=self._longest_px

@@ -7,7 +7,7 @@ import torch
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.registry import method_names
-from slomo_batch.interpolators.superslomo.guided import half_size
+from slomo_batch.interpolators.superslomo.synthesis import half_size
 from slomo_batch.interpolators.superslomo.warp import exact_warp
 from slomo_batch.training.rife import Rife
 from tests.interpolators.footage import texture, window_on

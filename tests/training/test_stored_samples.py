@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from slomo_batch.interpolators.superslomo.guided import half_size
+from slomo_batch.interpolators.superslomo.synthesis import half_size
 from slomo_batch.interpolators.superslomo.warp import exact_warp
 from slomo_batch.training.degrade import DegradationConfig
 from slomo_batch.training.random_scenes import SceneConfig

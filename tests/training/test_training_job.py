@@ -127,6 +127,9 @@ def test_sources_that_do_not_suffice_are_reported(footage: Path, tmp_path: Path)
     with pytest.raises(ManifestError, match=r"smaller than samples\.crop_px, 80") as caught:
         open_samples(large)
     assert caught.value.problems == (f"{footage}/videos/IMG_0.mov: 96x64",)
+    stored = replace(job, config=replace(job.config, samples=replace(MIX, crop_px=64, margin_px=8, stored=4)))
+    with pytest.raises(ManifestError, match=r"smaller than samples\.crop_px \+ margin_px, 72"):
+        open_samples(stored)
 
 
 def test_other_videos_are_other_data(footage: Path, tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ def test_the_last_and_the_first_window_of_each_run_lie_within_it() -> None:
         source=Source(uri=Uri("/a"), size_bytes=1, fingerprint="b"),
         width=64, height=64, pts=tuple(range(60)), runs=((0, 10), (20, 40)),
     )  # fmt: skip
-    assert film.num_windows == 2 + 12
-    assert [film.first_frame(number) for number in (0, 1, 2, 13)] == [0, 1, 20, 31]
+    assert film.first_frames() == [0, 1, *range(20, 32)]
+    assert film.first_frames(5) == [0, 20, 25, 30]
 
 
 def test_windows_are_counted_through_all_videos_and_kinds(tmp_path: Path) -> None:
@@ -103,6 +103,9 @@ def test_windows_are_counted_through_all_videos_and_kinds(tmp_path: Path) -> Non
     assert len(joined) == 2 + 4 + 5
     assert np.array_equal(joined[1], made[1])
     assert np.array_equal(joined[10], np.stack(whole(sources[1])[4:13]))
+    sparse = VideoWindows(films, LOCATE, stride=4)
+    assert len(sparse) == 1 + 2
+    assert np.array_equal(sparse[2], joined[10])
 
 
 def test_large_pictures_are_averaged_down(tmp_path: Path) -> None:
@@ -169,5 +172,5 @@ def test_a_real_clip_is_indexed() -> None:
     film = index_video(source, LOCATE)
     windows = VideoWindows([film], LOCATE)
     number = len(windows) // 2
-    first = film.first_frame(number)
+    first = film.first_frames()[number]
     assert np.array_equal(windows[number], np.stack(whole(source)[first : first + WINDOW_FRAMES]))
