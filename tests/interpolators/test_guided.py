@@ -11,9 +11,10 @@ from torch import Tensor
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.contract import Held, make_frames
-from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape, half_size, pixel_unshuffle, prior_flows
+from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape, prior_flows
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
+from slomo_batch.interpolators.superslomo.synthesis import half_size, pixel_unshuffle
 from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows
 from slomo_batch.interpolators.superslomo.weights import load
 from tests.interpolators.footage import real_clip, rgb_frames, texture, window_on

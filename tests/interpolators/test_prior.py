@@ -15,10 +15,11 @@ from slomo_batch.interpolators import dis, inverse_search
 from slomo_batch.interpolators.contract import Held, make_frames
 from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.registry import open_interpolator
-from slomo_batch.interpolators.superslomo.guided import Guided, half_size, prior_flows
+from slomo_batch.interpolators.superslomo.guided import Guided, prior_flows
 from slomo_batch.interpolators.superslomo.median import median_3x3
 from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
+from slomo_batch.interpolators.superslomo.synthesis import half_size
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.serialization import to_json
 from tests.interpolators.footage import real_clip, rgb_frames, window_on

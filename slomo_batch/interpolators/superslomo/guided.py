@@ -12,28 +12,21 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch, find_prior
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
+from slomo_batch.interpolators.superslomo.synthesis import (
+    FLOW_STEP_PX,
+    at_half_size,
+    blend,
+    half_size,
+    net_input,
+    refined,
+)
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
-from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows, upsample
+from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows
 from slomo_batch.plan.tiles import BYTES_PER_PX
-
-MEAN = 0.45
-"""Subtracted from RGB at the input of the nets."""
-FLOW_UNIT_PX = 8.0
-"""Unit of flow at the input of the nets, in pixels of the half-size picture."""
-FLOW_STEP_PX = 1.0
-"""Unit of both nets' corrections to flow, in pixels of the half-size picture."""
-EPSILON = 1e-6
-
-
-def pixel_unshuffle(image_BCHW: Tensor) -> Tensor:
-    """Do what torch's function does by 2, [B, 4 C, H / 2, W / 2], twice as fast on a CPU."""
-    corners = [image_BCHW[..., row::2, column::2] for row in (0, 1) for column in (0, 1)]
-    return torch.stack(corners, dim=2).flatten(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +66,6 @@ def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor, search: PriorSearch = FIRST) -
     return find_prior(search, half_size(i0_1CHW), half_size(i1_1CHW))
 
 
-def half_size(image_BCHW: Tensor) -> Tensor:
-    """Downscale to half size by averaging 2x2 pixels, as torch's bilinear sampling at scale 1/2 does.
-
-    On a CPU, sums of the four corners have the same bits as its sampling, and take a third of its time.
-    """
-    if image_BCHW.device.type != "cpu":
-        return functional.interpolate(image_BCHW, scale_factor=0.5, mode="bilinear", align_corners=False)
-    above, below = image_BCHW[..., ::2, :], image_BCHW[..., 1::2, :]
-    total = above[..., ::2] + above[..., 1::2]
-    return total.add_(below[..., ::2]).add_(below[..., 1::2]).mul_(0.25)
-
-
 class Guided(Network):
     """The network: `fc` corrects the prior flow, `at` computes the frame at t.
 
@@ -121,7 +102,7 @@ class Guided(Network):
     def flows(self, i0_BCHW: Tensor, i1_BCHW: Tensor, *inputs: Tensor) -> Tensor:
         """Return the corrected prior flow, [B, 4, H / 4, W / 4]. The prior flow is its only further input."""
         (prior_B4HW,) = inputs
-        i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
+        i0, i1 = at_half_size(i0_BCHW), at_half_size(i1_BCHW)
         w10, w01 = exact_warp(i1, prior_B4HW[:, :2]), exact_warp(i0, prior_B4HW[:, 2:])
         change: Tensor = self.fc(net_input((i0, i1, w10, w01), (prior_B4HW,)))
         return prior_B4HW + FLOW_STEP_PX * change
@@ -129,7 +110,7 @@ class Guided(Network):
     def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, ...]:
         """Return the further inputs of `frames`, which do not depend on t: both pictures at half size."""
         with torch.no_grad():
-            return _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
+            return at_half_size(i0_BCHW), at_half_size(i1_BCHW)
 
     def warped(
         self,
@@ -167,37 +148,6 @@ class Guided(Network):
         region: Region | None = None,
     ) -> tuple[Warped, Tensor]:
         """Return the source frames warped to each t, and the flows from t to i0 and i1."""
-        flows_B4HW = region_of(region, flows_B4HW, 4)
-        flow_t0, flow_t1 = intermediate_flows(flows_B4HW, t_B)
-        i0, i1 = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
-        half = region and region.divided(2)
-        with torch.no_grad():
-            w0, w1 = exact_warp(i0, flow_t0, region=half), exact_warp(i1, flow_t1, region=half)
-        time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
-        seen = region_of(half, i0), region_of(half, i1), w0, w1
-        out: Tensor = self.at(net_input(seen, (flow_t0, flow_t1, flows_B4HW), time_B1HW))
-        flow_t0 = flow_t0 + FLOW_STEP_PX * out[:, 0:2]
-        flow_t1 = flow_t1 + FLOW_STEP_PX * out[:, 2:4]
-        visibility_t0 = torch.sigmoid(upsample(functional.pixel_shuffle(out[:, 4:], 2), 2))
-        g0 = exact_warp(i0_BCHW, 2 * flow_t0, "bicubic", region)
-        g1 = exact_warp(i1_BCHW, 2 * flow_t1, "bicubic", region)
-        return Warped(g0, g1, visibility_t0), torch.cat((flow_t0, flow_t1), dim=1)
-
-
-def _at_half_size(image_BCHW: Tensor) -> Tensor:
-    return half_size(image_BCHW) - MEAN
-
-
-def net_input(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
-    """Return the input of a net: 48 channels of four pictures, the flows, and further channels."""
-    parts = [pixel_unshuffle(image) for image in images]
-    parts += [*(flow / FLOW_UNIT_PX for flow in flows), *more]
-    num = max(len(part) for part in parts)
-    return torch.cat([part.expand(num, -1, -1, -1) for part in parts], dim=1)
-
-
-def blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
-    """Blend the warped frames by time and visibility, equation 1 of the paper."""
-    t_B111 = t_B[:, None, None, None]
-    weight_0, weight_1 = (1 - t_B111) * visibility_t0, t_B111 * (1 - visibility_t0)
-    return torch.lerp(g1, g0, weight_0 / (weight_0 + weight_1 + EPSILON))
+        moved = intermediate_flows(region_of(region, flows_B4HW, 4), t_B)
+        halves = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
+        return refined(self.at, (i0_BCHW, i1_BCHW), halves, moved, t_B, between=flows_B4HW, region=region)

@@ -7,9 +7,7 @@ ends. Frames are warped and blended as those of `guided`.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from slomo_batch.interpolators.superslomo.guided import MEAN, blend, half_size, net_input, pixel_unshuffle
 from slomo_batch.interpolators.superslomo.matching import (
     FeatureEncoder,
     FlowDecoder,
@@ -20,6 +18,7 @@ from slomo_batch.interpolators.superslomo.matching import (
 from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.splat import importance, splatted_flows
+from slomo_batch.interpolators.superslomo.synthesis import at_half_size, blend, net_input, pixel_unshuffle, refined
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows, upsample
 from slomo_batch.plan.tiles import BYTES_PER_PX
@@ -79,7 +78,7 @@ class Matched(Network):
     def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return the further inputs of `frames`, which do not depend on t: both pictures at half size."""
         with torch.no_grad():
-            return half_size(i0_BCHW) - MEAN, half_size(i1_BCHW) - MEAN
+            return at_half_size(i0_BCHW), at_half_size(i1_BCHW)
 
     def warped(
         self,
@@ -110,20 +109,10 @@ class Matched(Network):
 
         Splatted flows come from all of the picture, also for a region.
         """
-        h0, h1 = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
+        halves = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
         with torch.no_grad():
-            weights = importance(h0, h1, flows_B4HW)
+            weights = importance(*halves, flows_B4HW)
         moved = splatted_flows(flows_B4HW, weights, intermediate_flows(flows_B4HW, t_B), t_B)
         flow_t0, flow_t1, landed = (region_of(region, one, 4) for one in moved)
-        half = region and region.divided(2)
-        with torch.no_grad():
-            w0, w1 = exact_warp(h0, flow_t0, region=half), exact_warp(h1, flow_t1, region=half)
-        time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
-        seen = region_of(half, h0), region_of(half, h1), w0, w1
-        flows_B4HW = region_of(region, flows_B4HW, 4)
-        out: Tensor = self.at(net_input(seen, (flow_t0, flow_t1, flows_B4HW), time_B1HW, landed))
-        flow_t0, flow_t1 = flow_t0 + out[:, 0:2], flow_t1 + out[:, 2:4]
-        visibility_t0 = torch.sigmoid(upsample(functional.pixel_shuffle(out[:, 4:], 2), 2))
-        g0 = exact_warp(i0_BCHW, 2 * flow_t0, "bicubic", region)
-        g1 = exact_warp(i1_BCHW, 2 * flow_t1, "bicubic", region)
-        return Warped(g0, g1, visibility_t0), torch.cat((flow_t0, flow_t1), dim=1)
+        pictures, begun = (i0_BCHW, i1_BCHW), (flow_t0, flow_t1)
+        return refined(self.at, pictures, halves, begun, t_B, landed, between=flows_B4HW, region=region)
