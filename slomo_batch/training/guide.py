@@ -34,7 +34,7 @@ class Guide:
         height, width = i0_CHW.shape[-2:]
         below, right = (-length % network.size_multiple() for length in (height, width))
         padded = functional.pad(torch.stack((i0_CHW, i1_CHW)), (0, right, 0, below), mode="replicate")
-        pair = padded.split(1)
+        pair = padded[:1], padded[1:]
         with torch.inference_mode():
             flows = network.flows(*pair, *network.flow_inputs(*pair))
             return flows[0, :, : height // 4, : width // 4].clone()

@@ -109,9 +109,9 @@ class Matched(Network):
 
         Splatted flows come from all of the picture, also for a region.
         """
-        halves = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
+        halves = h0, h1 = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
         with torch.no_grad():
-            weights = importance(*halves, flows_B4HW)
+            weights = importance(h0, h1, flows_B4HW)
         moved = splatted_flows(flows_B4HW, weights, intermediate_flows(flows_B4HW, t_B), t_B)
         flow_t0, flow_t1, landed = (region_of(region, one, 4) for one in moved)
         pictures, begun = (i0_BCHW, i1_BCHW), (flow_t0, flow_t1)
