@@ -1,5 +1,6 @@
 """Each kind of video gives the same frames inline, on a Ray and on S3: fields, film, repeats, alpha, doubt, tiles."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -83,6 +84,7 @@ def test_the_kinds_are_what_they_should_be(reference: Job) -> None:
         assert f"{NUM_NEW} of {2 * NUM_NEW} source frames repeat the one before" in notes[name]
 
 
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg: apt install ffmpeg")
 def test_alpha_of_frames_that_are_not_repeated_is_untouched(kinds: Entries, reference: Job) -> None:
     source, found = alpha_of(Path(kinds["matte"]["uri"])), alpha_of(reference.outputs / "matte.mkv")
     assert len(found) == 2 * len(source)
