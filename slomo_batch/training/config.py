@@ -58,7 +58,7 @@ class DataSources:
     longest_px: int = 0
     """Pictures whose longer side exceeds this are downscaled to it; 0: never."""
     stride: int = 1
-    """Frames between the starts of two windows of `videos`; a larger number gives longer videos a smaller share."""
+    """Frames between the starts of two windows of `videos`; in the prepared film they are 12 apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
