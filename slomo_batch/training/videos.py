@@ -40,9 +40,33 @@ class IndexedVideo:
     runs: tuple[tuple[int, int], ...]
     """Ranges of frames [start, end) in which every window is usable."""
 
-    def first_frames(self, stride: int = 1) -> Sequence[int]:
+    def first_frames(self, stride: int = 1) -> "FirstFrames":
         """Return the index of the first frame of each window; in each run, they are `stride` frames apart."""
-        return [first for start, end in self.runs for first in range(start, end - WINDOW_FRAMES + 1, stride)]
+        return FirstFrames(self.runs, stride)
+
+
+class FirstFrames(Sequence[int]):
+    """The first frame of each window of a video, in order, computed from its runs when it is asked for."""
+
+    def __init__(self, runs: Sequence[tuple[int, int]], stride: int) -> None:
+        self._of_runs = [range(start, end - WINDOW_FRAMES + 1, stride) for start, end in runs]
+        self._ends = list(accumulate(map(len, self._of_runs)))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, number: int) -> int:  # type: ignore[override]  # no caller slices
+        """Return the first frame of window `number`."""
+        if number >= len(self):
+            raise IndexError(number)
+        run, place = place_in(self._ends, number)
+        return self._of_runs[run][place]
+
+
+def place_in(ends: Sequence[int], number: int) -> tuple[int, int]:
+    """Return which of consecutive parts, given by their cumulative lengths, has item `number`, and its place there."""
+    part = bisect_right(ends, number)
+    return part, number - (ends[part - 1] if part else 0)
 
 
 ReadDocument = Callable[[str], bytes | None]
@@ -164,11 +188,12 @@ class VideoWindows(Sequence[Window]):
             longest_px: a picture whose longer side exceeds this is downscaled to it; 0: never.
             stride: frames between the starts of two windows.
         """
-        self._locate, self._longest_px = locate, longest_px
-        self._windows = [(video, first) for video in videos for first in video.first_frames(stride)]
+        self._locate, self._longest_px, self._videos = locate, longest_px, videos
+        self._first_frames = [video.first_frames(stride) for video in videos]
+        self._ends = list(accumulate(map(len, self._first_frames)))
 
     def __len__(self) -> int:
-        return len(self._windows)
+        return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, number: int) -> Window:  # type: ignore[override]  # no caller slices
         """Decode window `number`.
@@ -176,7 +201,8 @@ class VideoWindows(Sequence[Window]):
         Raises:
             VideoError, StorageError: the video has changed since it was indexed, or cannot be read.
         """
-        film, first = self._windows[number]
+        video, place = place_in(self._ends, number)
+        film, first = self._videos[video], self._first_frames[video][place]
         reader = open_reader(film.source, self._locate)
         frames = rgb_frames_at(
             reader, film.source.uri, film.pts[first : first + WINDOW_FRAMES], longest_px=self._longest_px
@@ -196,5 +222,5 @@ class ConcatWindows(Sequence[Window]):
 
     def __getitem__(self, number: int) -> Window:  # type: ignore[override]  # no caller slices
         """Return window `number`."""
-        part = bisect_right(self._ends, number)
-        return self._parts[part][number - (self._ends[part - 1] if part else 0)]
+        part, place = place_in(self._ends, number)
+        return self._parts[part][place]

@@ -90,8 +90,8 @@ def test_the_last_and_the_first_window_of_each_run_lie_within_it() -> None:
         source=Source(uri=Uri("/a"), size_bytes=1, fingerprint="b"),
         width=64, height=64, pts=tuple(range(60)), runs=((0, 10), (20, 40)),
     )  # fmt: skip
-    assert film.first_frames() == [0, 1, *range(20, 32)]
-    assert film.first_frames(5) == [0, 20, 25, 30]
+    assert list(film.first_frames()) == [0, 1, *range(20, 32)]
+    assert list(film.first_frames(5)) == [0, 20, 25, 30]
 
 
 def test_windows_are_counted_through_all_videos_and_kinds(tmp_path: Path) -> None:
