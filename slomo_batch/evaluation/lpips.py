@@ -13,7 +13,6 @@ ST-LPIPS, alex_shift_tolerant.pth of the package stlpips-pytorch.
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Literal
 
@@ -22,9 +21,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from slomo_batch.errors import ManifestError, WeightsError
+from slomo_batch.errors import WeightsError
 from slomo_batch.evaluation.measures import Rgb8
 from slomo_batch.interpolators.pickles import read_pickle
+from slomo_batch.interpolators.stlpips import ST_LPIPS, blurred, installed_weights
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Normalization of RGB from -1 to 1, before the network."""
@@ -34,9 +34,7 @@ LAYERS = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3)
 """AlexNet's convolutions: channels out, channels in, kernel size."""
 MIN_SIDE_PX = 63
 """Smallest side for which the two poolings of LPIPS leave any feature."""
-SHIFT_TOLERANT = "st-lpips"
-"""Means the weights of ST-LPIPS in the installed package."""
-_PACKAGE, _FILE = "stlpips-pytorch", "alex_shift_tolerant.pth"
+SHIFT_TOLERANT_FILE = "alex_shift_tolerant.pth"
 
 LpipsName = Literal["LPIPS", "ST-LPIPS"]
 _CONVOLUTIONS: Mapping[LpipsName, tuple[int, ...]] = {"LPIPS": (0, 3, 6, 8, 10), "ST-LPIPS": (0, 5, 9, 11, 13)}
@@ -92,37 +90,11 @@ def _features(x: Tensor, convolve: Convolve) -> Sequence[Tensor]:
 
 def _shift_tolerant_features(x: Tensor, convolve: Convolve) -> Sequence[Tensor]:
     """Return the features after each ReLU of the shift-tolerant AlexNet: it blurs before it leaves out samples."""
-    found = [functional.relu(_blurred(convolve(x, 0, 1, 2)))]
+    found = [functional.relu(blurred(convolve(x, 0, 1, 2)))]
     for number, (_, _, side) in enumerate(LAYERS[1:], start=1):
-        x = _blurred(functional.max_pool2d(found[-1], 3, 1)) if number in {1, 2} else found[-1]
+        x = blurred(functional.max_pool2d(found[-1], 3, 1)) if number in {1, 2} else found[-1]
         found.append(functional.relu(convolve(x, number, 1, side // 2)))
     return found
-
-
-def _blurred(x: Tensor) -> Tensor:
-    """Blur with the binomial filter of 3x3, mirrored at the border, and keep every second sample (Zhang 2019)."""
-    row = x.new_tensor((0.25, 0.5, 0.25))
-    channels = x.shape[1]
-    kernel = (row[:, None] * row).expand(channels, 1, 3, 3)
-    return functional.conv2d(functional.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=channels)
-
-
-def installed_weights() -> Path:
-    """Return the weights file of ST-LPIPS in the installed package, which is not imported.
-
-    Raises:
-        ManifestError: it is not installed.
-    """
-    try:
-        found = [path for path in files(_PACKAGE) or () if path.name == _FILE]
-    except PackageNotFoundError:
-        found = []
-    if not found:
-        raise ManifestError(
-            f"{SHIFT_TOLERANT} needs the weights in the package {_PACKAGE}, which is not installed",
-            remedy=f"Install it: pip install --no-deps {_PACKAGE}==0.0.2",
-        )
-    return Path(str(found[0].locate()))
 
 
 def load_lpips(paths: Sequence[Path]) -> Lpips:
@@ -132,7 +104,7 @@ def load_lpips(paths: Sequence[Path]) -> Lpips:
         WeightsError: a file cannot be read or could execute code; weights are missing or have a wrong shape.
         ManifestError: `st-lpips` is given, and not installed.
     """
-    paths = [installed_weights() if str(path) == SHIFT_TOLERANT else path for path in paths]
+    paths = [installed_weights(SHIFT_TOLERANT_FILE) if str(path) == ST_LPIPS else path for path in paths]
     tensors: dict[str, Tensor] = {}
     whole = hashlib.sha256()
     for path in paths:
@@ -150,7 +122,7 @@ def load_lpips(paths: Sequence[Path]) -> Lpips:
             f"not {name} weights for AlexNet: {'; '.join(problems)}",
             where=", ".join(map(str, paths)),
             remedy="Pass both files: torchvision's alexnet-owt-*.pth and the lpips package's weights/v0.1/alex.pth; "
-            f"or {SHIFT_TOLERANT}.",
+            f"or {ST_LPIPS}.",
         )
     return Lpips(name, weights, whole.hexdigest())
 

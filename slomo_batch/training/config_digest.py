@@ -39,7 +39,7 @@ LATER_FIELDS: Mapping[str, Mapping[str, object]] = {
     "": {"prior": FIRST, "teacher": "", "guide": ""},
     ".sources": {"stride": 1},
     ".samples": {"stored": 0, "margin_px": 32},
-    ".losses": dict.fromkeys(("levels", "flow_t", "taught", "guided", "visibility"), 0.0),
+    ".losses": dict.fromkeys(("levels", "flow_t", "taught", "guided", "visibility", "style"), 0.0),
     ".samples.scenes": dict.fromkeys(
         (
             "thin_share", "pattern_share", "enlarged_share", "overlay_share", "accelerated_share", "blur_share",

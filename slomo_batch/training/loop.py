@@ -20,7 +20,7 @@ from slomo_batch.training.checkpoint import TrainingState, checkpoint_id, load_o
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.distributed import WorkerGroup, WorkerSampler
 from slomo_batch.training.learning_rate import learning_rate
-from slomo_batch.training.model import LossOutput, TrainableNetwork, TrainingModel, build_perceptual_loss, update_ema
+from slomo_batch.training.model import LossOutput, TrainableNetwork, TrainingModel, build_perceptual_losses, update_ema
 from slomo_batch.training.run_folder import RunFolder
 from slomo_batch.training.run_log import RunLog, log
 from slomo_batch.training.samples import TrainingSample
@@ -100,13 +100,13 @@ class TrainingLoop:
         """Start from `state`, which is the same on all workers of the group."""
         self._config, self._state, self._run_folder, self._options = config, state, run_folder, options
         self._validate, self._group = validate, group
-        perceptual = build_perceptual_loss(config, group.device)
-        self._model: nn.Module = TrainingModel(state.network, config, perceptual)
+        vgg = build_perceptual_losses(config, group.device)
+        self._model: nn.Module = TrainingModel(state.network, config, vgg)
         if group.size > 1:
             self._model = DistributedDataParallel(self._model)
         self._run_log = RunLog(run_folder.folder, step=state.step) if group.is_leader else None
-        if group.is_leader and config.losses.perceptual and perceptual is None:
-            log("the perceptual loss is off: losses.vgg16 is not set")
+        if group.is_leader and (config.losses.perceptual or config.losses.style) and vgg is None:
+            log("the perceptual and the style loss are off: losses.vgg16 is not set")
 
     def run(self, samples: Dataset[TrainingSample], *, checkpoint_id: str) -> None:
         """Run the remaining steps, up to `stop_at`; checkpoints are saved under `checkpoint_id`."""

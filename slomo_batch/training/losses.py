@@ -4,8 +4,9 @@ A term of weight 0 is not computed. Pictures are RGB, 0 to 1; for flows see `Pre
 so that the mean of all workers' losses equals the loss of one worker with all samples.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Literal
 
 import torch
@@ -25,6 +26,8 @@ Penalty = Callable[[Tensor, Tensor], Tensor]
 Warp = Callable[[Tensor, Tensor], Tensor]
 """Backward-warps a picture by a flow."""
 Term = Callable[[], Tensor]
+Compare = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
+"""Named differences of two pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,11 @@ class LossWeights:
     census: float = 0.0
     perceptual: float = 0.0
     """Needs `vgg16`; off if that is empty."""
+    style: float = 0.0
+    """Likewise."""
     vgg16: str = ""
-    """Path of torchvision's VGG16 weights (.pth or .safetensors), for `perceptual`."""
+    """Weights for `perceptual` and `style`: path of torchvision's VGG16 (.pth or .safetensors); or st-lpips: those in
+    the package stlpips-pytorch 0.0.2, which must be installed."""
     flow: float = 0.15
     flow_at_end: float = 0.3
     """Factor on `flow` at the last step; it falls linearly from 1."""
@@ -66,7 +72,7 @@ def has_any_term(weights: LossWeights) -> bool:
     pictures = (weights.reconstruction, weights.decibels, weights.laplacian, weights.census, weights.warping)
     flows = (weights.flow, weights.levels, weights.flow_t, weights.taught, weights.guided, weights.visibility)
     named = (*pictures, *flows)
-    return any(named) or bool(weights.perceptual and weights.vgg16)
+    return any(named) or bool((weights.perceptual or weights.style) and weights.vgg16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,7 +345,7 @@ def smoothness(flows: Tensor) -> Tensor:
 
 
 def total_loss(
-    made: Prediction, truth: Target, weights: LossWeights, *, progress: float, perceptual: Penalty | None = None
+    made: Prediction, truth: Target, weights: LossWeights, *, progress: float, vgg: Compare | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the loss, and its terms before weighting for the log.
 
@@ -348,7 +354,7 @@ def total_loss(
         truth: the ground truth.
         weights: the weights of the terms.
         progress: share of the run that is done, 0 to 1.
-        perceptual: the perceptual loss of two pictures; None: off.
+        vgg: returns the terms perceptual and style of two pictures; None: they are off.
     """
     penalty, scale = PENALTIES[weights.penalty], weights.pixel_range
     flow_share = 1 - progress * (1 - weights.flow_at_end)
@@ -370,9 +376,12 @@ def total_loss(
             "guided": (weights.guided, lambda: guided(made, truth, motion)),
             "visibility": (weights.visibility, lambda: visibility_supervision(made, truth, motion)),
         }
-    if perceptual is not None:
-        loss_of_features = perceptual
-        terms["perceptual"] = (weights.perceptual, lambda: loss_of_features(made.frame, truth.frame))
+    if vgg is not None:
+        seen = cache(partial(vgg, made.frame, truth.frame))
+        terms |= {
+            "perceptual": (weights.perceptual, lambda: seen()["perceptual"]),
+            "style": (weights.style, lambda: seen()["style"]),
+        }
     computed = {name: (weight, term()) for name, (weight, term) in terms.items() if weight}
     loss = torch.stack([weight * term for weight, term in computed.values()]).sum()
     return loss, {name: term.detach() for name, (_, term) in computed.items()}

@@ -16,12 +16,11 @@ from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, s
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.guided_forward import guided_forward
-from slomo_batch.training.losses import Penalty, Prediction, Target, TrueMotion, total_loss
+from slomo_batch.training.losses import Compare, Prediction, Target, TrueMotion, total_loss
 from slomo_batch.training.matched_forward import matched_forward
 from slomo_batch.training.paper_forward import paper_forward
-from slomo_batch.training.perceptual import PerceptualLoss, vgg_weights
+from slomo_batch.training.perceptual import PerceptualLosses, vgg_weights
 from slomo_batch.training.samples import TrainingSample
-from slomo_batch.uri import expanded
 
 TrainableNetwork = Guided | Matched | Paper
 """The networks that can be trained."""
@@ -77,16 +76,16 @@ def _empty_network(config: TrainingConfig) -> TrainableNetwork:
             return Paper()
 
 
-def build_perceptual_loss(config: TrainingConfig, device: torch.device) -> Penalty | None:
-    """Build the perceptual loss; None if its weight is 0 or no VGG16 weights are given.
+def build_perceptual_losses(config: TrainingConfig, device: torch.device) -> Compare | None:
+    """Build the perceptual and the style loss; None if both weights are 0 or no VGG16 weights are given.
 
     Raises:
-        WeightsError: the VGG16 weights cannot be used.
+        WeightsError, ManifestError: the VGG16 weights cannot be used.
     """
-    if not config.losses.perceptual or not config.losses.vgg16:
+    losses = config.losses
+    if not (losses.perceptual or losses.style) or not losses.vgg16:
         return None
-    weights = vgg_weights(expanded(config.losses.vgg16))
-    return PerceptualLoss(weights, device=device, dtype=DTYPES[config.precision])
+    return PerceptualLosses(vgg_weights(losses.vgg16), device=device, dtype=DTYPES[config.precision])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +100,11 @@ class LossOutput:
 class TrainingModel(nn.Module):
     """A network with its loss: forward returns the loss of a batch, as DistributedDataParallel needs it."""
 
-    def __init__(self, network: TrainableNetwork, config: TrainingConfig, perceptual: Penalty | None) -> None:
+    def __init__(self, network: TrainableNetwork, config: TrainingConfig, vgg: Compare | None) -> None:
         super().__init__()
         self.network = network
         self._config = config
-        self._perceptual = perceptual
+        self._vgg = vgg
 
     def forward(self, batch: TrainingSample, num_flows: Tensor, step: int) -> LossOutput:
         """Compute the loss of a batch.
@@ -127,7 +126,7 @@ class TrainingModel(nn.Module):
             motion=_motion_of(batch),
         )
         progress = step / self._config.steps
-        loss, terms = total_loss(prediction, truth, self._config.losses, progress=progress, perceptual=self._perceptual)
+        loss, terms = total_loss(prediction, truth, self._config.losses, progress=progress, vgg=self._vgg)
         return LossOutput(loss=loss, terms=terms, prediction=prediction)
 
     def _made(self, i0: Tensor, i1: Tensor, batch: TrainingSample) -> Prediction:

@@ -21,7 +21,7 @@ from slomo_batch.training.config import TrainingConfig, VideoSource
 from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.guide import Guide
 from slomo_batch.training.loop import LoopOptions, train
-from slomo_batch.training.model import TrainableNetwork, build_network, build_perceptual_loss
+from slomo_batch.training.model import TrainableNetwork, build_network, build_perceptual_losses
 from slomo_batch.training.prepare import Window, load_photographs, open_film_windows
 from slomo_batch.training.rife import Rife
 from slomo_batch.training.run_folder import RunFolder
@@ -129,7 +129,7 @@ def check_job(job: TrainingJob) -> None:
     open_samples(job)
     open_validation(job)
     build_network(job.config)
-    build_perceptual_loss(job.config, torch.device("cpu"))
+    build_perceptual_losses(job.config, torch.device("cpu"))
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------
