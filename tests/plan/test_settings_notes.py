@@ -5,8 +5,11 @@ from fractions import Fraction
 
 import pytest
 
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
+from slomo_batch.interpolators.superslomo.weights import load
+from slomo_batch.plan.batches import batch_px
 from slomo_batch.plan.output_size import output_bytes
-from slomo_batch.plan.settings_notes import settings_notes
+from slomo_batch.plan.settings_notes import SEARCH_ON_CPU, settings_notes
 from slomo_batch.records.plans import VideoPlan
 from slomo_batch.settings import Encode, FpsTarget, Retime
 from slomo_batch.timeline.retiming import OutputGrid
@@ -35,6 +38,33 @@ def test_a_video_that_keeps_its_frames_gets_a_note() -> None:
     assert not list(settings_notes(_plan(Retime(slowdown=Fraction(1)), rate=Fraction(50), num_frames=200)))
     varying = replace(same, tick_s=Fraction(1, 90_000))
     assert not list(settings_notes(varying))
+
+
+def test_weights_that_a_gpu_may_wait_for_get_a_note() -> None:
+    slower = _plan(Retime(), rate=Fraction(25), num_frames=400, slowdown=4)
+
+    def notes(weights: str, *, on_gpu: bool) -> list[str]:
+        pixels = batch_px("superslomo-guided", for_gpu=on_gpu)
+        return list(
+            settings_notes(replace(slower, resolved=replace(slower.resolved, weights_name=weights, batch_px=pixels)))
+        )
+
+    (note,) = notes("compact-3", on_gpu=True)
+    assert "compact-3" in note
+    assert "`matched` needs no search" in note
+    assert not notes("compact-3", on_gpu=False)
+    assert not notes("matched-1", on_gpu=True)
+    assert not notes("", on_gpu=True)
+
+
+def test_the_shipped_weights_that_search_on_a_cpu_are_known() -> None:
+    searching = {name for name in shipped_names() if _searches(name)}
+    assert searching == SEARCH_ON_CPU
+
+
+def _searches(name: str) -> bool:
+    weights = load(shipped_file(name))
+    return weights.network == "superslomo-guided" and weights.prior.kind == "dis-cpu"
 
 
 @pytest.mark.parametrize(
