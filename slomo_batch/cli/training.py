@@ -2,6 +2,8 @@
 
 import argparse
 import importlib.util
+import math
+import time
 from typing import TYPE_CHECKING
 
 from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, file_path, integer, number
@@ -78,6 +80,12 @@ def _add_loop_options(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="stop after this step; a later run resumes (default: the config's last step)",
     )
+    parser.add_argument(
+        "--stop-after",
+        metavar="MINUTES",
+        type=number(0, above=True),
+        help="stop after this time, validation not counted; a later run resumes (default: never)",
+    )
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -115,5 +123,6 @@ def _training_job(options: argparse.Namespace) -> "TrainingJob":
             checkpoint_s=options.checkpoint_every,
             validate_every=options.validate_every,
             stop_at=options.stop_at,
+            stop_by_s=time.time() + 60 * options.stop_after if options.stop_after else math.inf,
         ),
     )

@@ -46,6 +46,8 @@ class LoopOptions:
     """Steps between validations; 0: never."""
     stop_at: int = 0
     """Stop after this step; a later run resumes. 0: run to the end."""
+    stop_by_s: float = math.inf
+    """Stop once this Unix time is over, which is looked at every METRICS_EVERY steps; likewise."""
 
 
 def train(
@@ -110,22 +112,28 @@ class TrainingLoop:
 
     def run(self, samples: Dataset[TrainingSample], *, checkpoint_id: str) -> None:
         """Run the remaining steps, up to `stop_at`; checkpoints are saved under `checkpoint_id`."""
-        state, last = self._state, self._options.stop_at or self._config.steps
+        state, last = self._state, min(self._options.stop_at or self._config.steps, self._config.steps)
         if state.step == 0:
             self._run_validation()
         first, began_s = state.step, time.monotonic()
         saved_s = began_s
-        for batch in self._batches(samples, min(last, self._config.steps)):
+        for batch in self._batches(samples, last):
             metrics = self._step(batch)
+            is_last = state.step == last
             if state.step % METRICS_EVERY == 0:
                 self._log(metrics, (state.step - first) / (time.monotonic() - began_s))
-            if state.step % max(1, self._options.validate_every) == 0:
+                is_last |= self._is_time_over()
+            if is_last or state.step % max(1, self._options.validate_every) == 0:
                 self._run_validation()
+            if is_last:
+                break
             if self._group.is_leader and time.monotonic() - saved_s >= self._options.checkpoint_s:
                 self._save(checkpoint_id)
                 saved_s = time.monotonic()
         if self._run_log is not None:
             self._save(checkpoint_id)
+            if state.step < self._config.steps:
+                log(f"stopped after step {state.step:,} of {self._config.steps:,}; the same command goes on")
             self._run_log.close()
             self._run_folder.upload()
 
@@ -167,6 +175,11 @@ class TrainingLoop:
             numbers["learning_rate"] = learning_rate(self._config, self._state.step - 1)
             numbers["samples_per_s"] = steps_per_s * self._config.batch
             self._run_log.step(self._state.step, numbers)
+
+    def _is_time_over(self) -> bool:
+        """Whether some worker's clock says so; a collective operation that every worker must call."""
+        is_over = torch.tensor(float(time.time() > self._options.stop_by_s), device=self._group.device)
+        return bool(self._group.mean(is_over) > 0)
 
     def _run_validation(self) -> None:
         if self._run_log is not None and self._options.validate_every:

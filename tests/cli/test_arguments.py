@@ -138,6 +138,7 @@ NUMERIC_OPTIONS = [
         (["train", "config.yaml"], option)
         for option in (
             *("--workers", "--threads", "--data-workers", "--validate-every", "--checkpoint-every", "--stop-at"),
+            "--stop-after",
         )
     ),
 ]

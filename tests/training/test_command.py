@@ -14,6 +14,7 @@ import torch
 
 from slomo_batch.cli.main import main
 from slomo_batch.training.run_folder import CHECKPOINT, METRICS
+from tests.architecture.project import ROOT
 from tests.training.footage import short_config
 from tests.training.test_distributed import environment
 
@@ -98,3 +99,14 @@ def test_two_workers_of_ray_train_together(tmp_path: Path) -> None:
     assert begin(words(config, both, "--address", "local", "--workers", "2")).wait() == 0
     assert main(words(config, alone, "--address", "inline", "--data-workers", "0")) == 0
     assert losses(both) == pytest.approx(losses(alone), rel=1e-3)
+
+
+@pytest.mark.training
+def test_weights_are_trained_exported_and_measured_in_limited_time(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.device_training", str(short_config(tmp_path, 1000))]
+    command += ["--out", str(tmp_path / "run"), "--minutes", "0.2", "--beside"]
+    found = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "stopped after step" in found.stderr
+    assert (tmp_path / "run" / "trained.safetensors").exists()
+    assert "bigbuckbunny 4x" in found.stdout
+    assert "s  done" in found.stdout

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.exporting import export, metadata, read_ladder
 from slomo_batch.training.learning_rate import learning_rate
-from slomo_batch.training.loop import LoopOptions, Validate
+from slomo_batch.training.loop import METRICS_EVERY, LoopOptions, Validate
 from slomo_batch.training.loop import train as train_at
 from slomo_batch.training.model import TrainableNetwork, build_network
 from slomo_batch.training.random_scenes import SceneConfig
@@ -68,6 +69,16 @@ def test_a_run_stopped_and_gone_on_with_is_the_unbroken_run_bit_for_bit(tmp_path
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == SHORT.steps
     assert torch.equal(weights(made), unbroken)
     assert torch.equal(weights(train(SHORT, samples(), tmp_path, OPTIONS, nothing)), unbroken)
+
+
+def test_a_run_whose_time_is_over_is_validated_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = replace(SHORT, steps=METRICS_EVERY + 2)
+    options = replace(OPTIONS, validate_every=1000)
+    train(config, samples(), tmp_path, replace(options, stop_by_s=time.time()), nothing)
+    assert "stopped after step 10 of 12; the same command goes on" in capsys.readouterr().err
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == METRICS_EVERY
+    train(config, samples(), tmp_path, replace(options, stop_by_s=time.time() + 3600), nothing)
+    assert [line["step"] for line in lines(tmp_path) if "validation" in line] == [0, 10, 12]
 
 
 def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_numbers_and_pictures_of_a_run_stand_on_the_board(tmp_path: Path) -> Non
         events = found.Scalars(f"training/{name}")
         assert [event.step for event in events] == [10, 20]
         assert [event.value for event in events] == pytest.approx([line[name] for line in logged], rel=1e-6)
-    assert [event.step for event in found.Scalars("validation/mean")] == [0, 10, 20]
+    assert [event.step for event in found.Scalars("validation/mean")] == [0, 10, 12, 20]
     shown = {name: found.Images(name) for name in found.Tags()["images"]}
     assert {name: [event.step for event in events] for name, events in shown.items()} == {
         "i0, made, true, i1": [1],
