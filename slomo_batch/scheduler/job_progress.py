@@ -168,11 +168,18 @@ class JobProgress:
 
     def _done_of_expected(self, made: dict[int, int]) -> tuple[Frames, Frames]:
         """The frames that are made, with those that attempts in flight have `made`, and all that are expected."""
-        done, opened = self._published, self._published
-        for number, video in self._videos.items():
-            done += _frames_of(video, video.frames_done + made.get(number, 0))
-            opened += _all_frames(video)
-        return done, opened + self.not_opened.frames
+        done_frames = done_pixels = all_frames = all_pixels = 0
+        for number, video in self._videos.items():  # thousands of videos, every second: plain numbers are fast
+            if video.stored is None:
+                continue
+            plan = video.stored.plan
+            frame_pixels, num_done = plan.facts.width * plan.facts.height, video.frames_done + made.get(number, 0)
+            done_frames += num_done
+            done_pixels += num_done * frame_pixels
+            all_frames += plan.grid.num_frames
+            all_pixels += plan.grid.num_frames * frame_pixels
+        done = self._published + Frames(done_frames, done_pixels)
+        return done, self._published + Frames(all_frames, all_pixels) + self.not_opened.frames
 
     def hours_left(self, run_hours: float) -> float | None:
         """The machine hours of the rest, if this run took so many for what it made; None if that is not known."""
@@ -188,13 +195,16 @@ class JobProgress:
         if is_stopping:
             running = self._chunks.left_by_video()
             ending = sum((_frames_of(self._videos[number], num) for number, num in running.items()), Frames())
-            return seconds_left(ending, rate, to_join=(), joining=joining)
-        to_join = (
-            self._joins.expected(_all_frames(video).pixels)
-            for number, video in self._videos.items()
-            if (number, "stitch") not in self._steps
+            return seconds_left(ending, rate, to_join=0.0, joining=joining)
+        return seconds_left(left, rate, to_join=self._longest_join(), joining=joining)
+
+    def _longest_join(self) -> float:
+        """Seconds that the longest join to come takes: that of the largest video, since larger ones never take less."""
+        to_come = (
+            _all_pixels(video) for number, video in self._videos.items() if (number, "stitch") not in self._steps
         )
-        return seconds_left(left, rate, to_join=to_join, joining=joining)
+        largest = max(to_come, default=None)
+        return 0.0 if largest is None else self._joins.expected(largest)
 
     def _step_left(self, number: int, step: StepName, began_s: float, now_s: float) -> float:
         frames, took_s = _all_frames(self._videos[number]), now_s - began_s
@@ -250,6 +260,13 @@ def _frames_of(video: ActiveVideo, number: int) -> Frames:
         return Frames()
     facts = video.stored.plan.facts
     return Frames(number, number * facts.width * facts.height)
+
+
+def _all_pixels(video: ActiveVideo) -> int:
+    if video.stored is None:
+        return 0
+    facts, grid = video.stored.plan.facts, video.stored.plan.grid
+    return grid.num_frames * facts.width * facts.height
 
 
 def _all_frames(video: ActiveVideo) -> Frames:

@@ -274,15 +274,13 @@ class Fraction:
         return self._shown
 
 
-def seconds_left(
-    making: Frames, rate: Rate | None, *, to_join: Iterable[float], joining: Iterable[float]
-) -> float | None:
+def seconds_left(making: Frames, rate: Rate | None, *, to_join: float, joining: Iterable[float]) -> float | None:
     """Seconds until a job ends, at least 1; None while that is not known.
 
     Args:
         making: frames to make.
         rate: how fast frames are made.
-        to_join: seconds that the join of each video with frames to make takes.
+        to_join: seconds that the longest join of a video with frames to make takes.
         joining: seconds that each step in progress still takes.
     """
     at_least_s = max([1.0, *joining])
@@ -291,4 +289,4 @@ def seconds_left(
     if rate is None:
         return None
     making_s = max(0.0, making.pixels / rate.pixels_per_s - rate.silence_s)
-    return max(at_least_s, making_s + max(to_join, default=0.0))
+    return max(at_least_s, making_s + to_join)
