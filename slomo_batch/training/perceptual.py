@@ -110,15 +110,19 @@ class PerceptualLosses:
 
 
 def style(made: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
-    """Mean, over layers and samples, of the squared difference of Gram matrices as a share of the true one's square."""
+    """Mean, over layers and samples, of the Frobenius norm of the difference of Gram matrices, as a share of that of the
+    true one."""
     shares = []
     for features, true_features in zip(made, truth, strict=True):
         true_gram_BCC = gram(true_features)
         apart_B = (gram(features) - true_gram_BCC).square().sum(dim=(1, 2))
-        shares.append((apart_B / true_gram_BCC.square().sum(dim=(1, 2)).clamp(min=EPSILON)).mean())
+        share_B = apart_B / true_gram_BCC.square().sum(dim=(1, 2)).clamp(min=EPSILON)
+        shares.append((torch.sqrt(share_B + STYLE_CORNER**2) - STYLE_CORNER).mean())
     return torch.stack(shares).mean()
 
 
+STYLE_CORNER = 1e-3
+"""Shares below this count as their squares do: the root of 0 has no gradient."""
 EPSILON = 1e-12
 """The least square of a true Gram matrix to divide by: that of a picture without features is 0."""
 
