@@ -110,7 +110,7 @@ class PerceptualLosses:
 
 
 def style(made: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
-    """Mean, over layers and samples, of the Frobenius norm of the difference of Gram matrices, as a share of that of the
+    """Mean, over layers and samples, of the norm of the difference of Gram matrices, as a share of that of the
     true one."""
     shares = []
     for features, true_features in zip(made, truth, strict=True):
