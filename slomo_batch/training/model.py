@@ -71,7 +71,7 @@ def _empty_network(config: TrainingConfig) -> TrainableNetwork:
         case "guided":
             return Guided(config.shape, config.prior)
         case "matched":
-            return Matched()
+            return Matched(config.num_scales)
         case "paper":
             return Paper()
 

@@ -13,16 +13,17 @@ from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.contract import make_frames
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.matched import Matched
-from slomo_batch.interpolators.superslomo.matching import RADIUS, correlation, lucas_kanade
+from slomo_batch.interpolators.superslomo.matching import RADIUS, WIDE, better_of, correlation, lucas_kanade
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.warp import exact_warp
-from slomo_batch.interpolators.superslomo.weights import load
+from slomo_batch.interpolators.superslomo.weights import describe, load
 from tests.interpolators.footage import texture, window_on
 
 
-def unsettled() -> Matched:
+def unsettled(num_scales: int = 1) -> Matched:
     """With random weights in its last layers too, so that everything it computes matters."""
     torch.manual_seed(5)
-    network = Matched()
+    network = Matched(num_scales)
     for layer in (network.fc.o, network.at.o, network.dec.o):
         torch.nn.init.normal_(layer.weight, std=0.02)
     return network
@@ -62,6 +63,18 @@ def test_a_step_of_lucas_and_kanade_finds_a_shift_below_a_pixel(shift: tuple[flo
     torch.testing.assert_close(found, torch.tensor(shift), rtol=0, atol=0.1)
 
 
+def test_the_other_flow_is_taken_where_it_fits_clearly_better_in_a_wide_neighborhood() -> None:
+    flow, other = torch.zeros(1, 2, 40, 40), torch.ones(1, 2, 40, 40)
+    misfit, misfit_of_other = torch.full((1, 1, 40, 40), 0.2), torch.full((1, 1, 40, 40), 0.19)
+    assert not better_of(flow, misfit, other, misfit_of_other).any(), "a little better is not enough"
+    misfit_of_other[..., 20:] = 0.1
+    taken = better_of(flow, misfit, other, misfit_of_other)
+    assert taken[..., 20 + WIDE :].all()
+    assert not taken[..., : 20 - WIDE].any()
+    misfit_of_other.fill_(0.19)[..., 20, 20] = 0.0
+    assert not better_of(flow, misfit, other, misfit_of_other).any(), "one vector of 81 is not enough"
+
+
 # ---- the whole -------------------------------------------------------------------------------------------------------
 
 
@@ -71,10 +84,10 @@ def test_it_has_two_u_nets_of_half_a_million_parameters_each() -> None:
     assert Matched().size_multiple() == 32
 
 
-@pytest.mark.parametrize("size", [(1, 1), (17, 70), (64, 96)])
-def test_any_size_passes(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "num_scales"), [((1, 1), 3), ((17, 70), 1), ((64, 96), 1), ((131, 300), 3)])
+def test_any_size_passes(size: tuple[int, int], num_scales: int) -> None:
     i0, i1 = texture(*size), texture(*size, seed=2)
-    frames = list(make_frames(model(unsettled()), [i0, i1], [Fraction(1, 3), Fraction(2, 3)]))
+    frames = list(make_frames(model(unsettled(num_scales)), [i0, i1], [Fraction(1, 3), Fraction(2, 3)]))
     assert [cast("Tensor", frame).shape for frame in frames] == [i0.shape, i0.shape]
 
 
@@ -105,4 +118,47 @@ def test_its_weights_are_named_in_the_header_and_complete(tmp_path: Path) -> Non
     assert isinstance(load(path).build_network(), Matched)
     save_file(tensors | {"dec.sharp": torch.zeros(2)}, path, {"network": "superslomo-matched"})
     with pytest.raises(WeightsError, match=r"dec\.sharp has shape \(2,\) instead of \(\)"):
+        load(path)
+
+
+# ---- scales ----------------------------------------------------------------------------------------------------------
+
+
+def test_at_three_scales_it_finds_what_moves_too_far_for_one() -> None:
+    scene = torch.nn.functional.interpolate(texture(60, 120)[None], size=(480, 960), mode="bicubic")[0].clamp(0, 1)
+    i0, true, i1 = (window_on(scene, x, 20, 512, 320) for x in (0, 48, 96))
+    weights = load(shipped_file("matched-1")).tensors
+    errors = []
+    for num_scales in (1, 3):
+        network = Matched(num_scales)
+        network.load_state_dict(weights)
+        (frame,) = make_frames(model(network), [i0, i1], [Fraction(1, 2)])
+        errors.append(float((cast("Tensor", frame) - true)[..., 100:-100].abs().mean()))
+    assert errors[0] > 0.1
+    assert errors[1] < 0.001
+
+
+def test_the_header_says_at_how_many_scales(tmp_path: Path) -> None:
+    path = tmp_path / "ours.safetensors"
+    named = {"network": "superslomo-matched"}
+    for header, number in ((named, 1), (named | {"num_scales": "3"}, 3)):
+        save_file(unsettled().state_dict(), path, header)
+        network = load(path).build_network()
+        assert isinstance(network, Matched)
+        assert network.num_scales == number
+        assert f"scales: {number}" in describe(path)
+
+
+@pytest.mark.parametrize("stated", ["0", "9", "three", "-1", "1.0"])
+def test_a_number_of_scales_that_makes_no_sense_is_refused(stated: str, tmp_path: Path) -> None:
+    path = tmp_path / "ours.safetensors"
+    save_file(unsettled().state_dict(), path, {"network": "superslomo-matched", "num_scales": stated})
+    with pytest.raises(WeightsError, match=r"invalid entry `num_scales`.*1 to 8"):
+        load(path)
+
+
+def test_weights_of_another_network_have_no_number_of_scales(tmp_path: Path) -> None:
+    path = tmp_path / "ours.safetensors"
+    save_file(dict(load(shipped_file("compact-3")).tensors), path, {"network": "superslomo-guided", "num_scales": "3"})
+    with pytest.raises(WeightsError, match=r"of superslomo-guided.*no such entry"):
         load(path)

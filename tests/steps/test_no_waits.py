@@ -85,7 +85,7 @@ def there(network: Any) -> SuperSlomo:
 
 METHODS: dict[str, Callable[[], AnyInterpolator]] = {
     "compact-3": lambda: there(load(shipped_file("compact-3")).build_network()),
-    "matched": lambda: there(Matched()),
+    "matched": lambda: there(Matched(num_scales=3)),
     "paper": lambda: there(Paper()),
     "blend": ThereBlend,
     "duplicate": ThereDuplicate,
@@ -96,7 +96,7 @@ LUMAS = 2
 
 def make_pair(gpu: SimulatedGpu, method: AnyInterpolator, pixel_format: str) -> list[str]:
     """Make the frames of one pair, watched; the operations."""
-    pictures = moving(4, width=67, height=35, pixel_format=pixel_format)
+    pictures = moving(4, width=167, height=135, pixel_format=pixel_format)  # `matched` looks at smaller ones too
     (part,) = parts_of(pictures, method, pairs=range(1, 2))
     assert isinstance(part, Job)
     watch = Watch()

@@ -60,7 +60,12 @@ def test_every_field_of_a_config_is_in_its_digest() -> None:
     terms: Any = dict.fromkeys(LATER_FIELDS[".losses"], 0.1)
     samples = replace(shipped.samples, scenes=replace(shipped.samples.scenes, **scenes), stored=5, margin_px=8)
     config = replace(
-        shipped, prior=PriorSearch(descent_iterations=12), teacher="rife", guide="compact-3", samples=samples
+        shipped,
+        prior=PriorSearch(descent_iterations=12),
+        teacher="rife",
+        guide="compact-3",
+        num_scales=3,
+        samples=samples,
     )
     config = replace(config, losses=replace(shipped.losses, **terms), sources=replace(shipped.sources, stride=2))
     of_digest, whole = (parse_json(to_json(one)) for one in (digest_input(config), config))

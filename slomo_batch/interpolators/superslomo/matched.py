@@ -7,10 +7,12 @@ ends. Frames are warped and blended as those of `guided`.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.matching import (
     FeatureEncoder,
     FlowDecoder,
+    better_of,
     coarse_flows,
     lucas_kanade,
     polished,
@@ -18,13 +20,37 @@ from slomo_batch.interpolators.superslomo.matching import (
 from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.splat import importance, splatted_flows
-from slomo_batch.interpolators.superslomo.synthesis import at_half_size, blend, net_input, pixel_unshuffle, refined
+from slomo_batch.interpolators.superslomo.synthesis import (
+    at_half_size,
+    blend,
+    half_size,
+    net_input,
+    pixel_unshuffle,
+    refined,
+)
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows, upsample
 from slomo_batch.plan.tiles import BYTES_PER_PX
 
+SIZE_MULTIPLE = 16
+"""Sides of half-size pictures must be multiples of this: a U-Net halves a quarter three times."""
+SMALLEST_PX = 64
+"""The smallest side of a half-size picture that is looked at in a smaller one too."""
 CHANNELS = (16, 32, 64, 128)
 """Of both U-Nets, at 1/4 to 1/32 of the picture."""
+
+
+def _polished(h0: Tensor, h1: Tensor, flows_B4HW: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Return both flows polished, and their misfits."""
+    flow_01, misfit_01 = polished(h0, h1, flows_B4HW[:, :2])
+    flow_10, misfit_10 = polished(h1, h0, flows_B4HW[:, 2:])
+    return torch.cat((flow_01, flow_10), dim=1), (misfit_01, misfit_10)
+
+
+def _padded(image_BCHW: Tensor, multiple: int) -> Tensor:
+    """Repeat the last rows and columns until both sides are multiples of `multiple`."""
+    height, width = image_BCHW.shape[-2:]
+    return functional.pad(image_BCHW, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
 class Matched(Network):
@@ -36,8 +62,10 @@ class Matched(Network):
     flow_px = 2.0
     bytes_per_px = BYTES_PER_PX["superslomo-matched"]
 
-    def __init__(self) -> None:
+    def __init__(self, num_scales: int = 1) -> None:
+        """Find flow at `num_scales` scales, each half as large as the one before."""
         super().__init__()
+        self.num_scales = num_scales
         self.enc = FeatureEncoder()
         self.dec = FlowDecoder()
         self.fc = CompactUNet(56, 6, CHANNELS, 3)
@@ -47,13 +75,28 @@ class Matched(Network):
             nn.init.zeros_(net.o.bias)  # type: ignore[arg-type]  # CompactUNet has a bias
 
     def size_multiple(self) -> int:
-        """Return the number that height and width must be multiples of: a U-Net halves a quarter three times."""
-        return 32
+        """Return the number that height and width must be multiples of."""
+        return 2 * SIZE_MULTIPLE
 
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor, *inputs: Tensor) -> Tensor:  # noqa: ARG002 there are none
         """Return the flow, [B, 4, H / 4, W / 4]."""
         h0, h1 = self.frame_inputs(i0_1CHW, i1_1CHW)
-        return self.polished(h0, h1, self.flows_by_level(h0, h1)[-1])
+        return self._flows_of_scales(h0, h1, self.num_scales)
+
+    def _flows_of_scales(self, h0: Tensor, h1: Tensor, num_scales: int) -> Tensor:
+        """Return the flow that is found at this scale, and where pictures fit better by it, that of smaller pictures.
+
+        Smaller pictures show what moves far, or is so soft that its details are larger than the network looks for.
+        """
+        flows, misfits = _polished(h0, h1, self.flows_by_level(h0, h1)[-1])
+        height, width = h0.shape[-2:]
+        if num_scales == 1 or min(height, width) < SMALLEST_PX:
+            return flows
+        smaller_0, smaller_1 = (half_size(_padded(one, 2 * SIZE_MULTIPLE)) for one in (h0, h1))
+        coarse = 2 * upsample(self._flows_of_scales(smaller_0, smaller_1, num_scales - 1), 2)
+        coarse, misfits_of_coarse = _polished(h0, h1, coarse[..., : height // 2, : width // 2])
+        pairs = zip(flows.chunk(2, dim=1), misfits, coarse.chunk(2, dim=1), misfits_of_coarse, strict=True)
+        return torch.cat([better_of(*both) for both in pairs], dim=1)
 
     def flows_by_level(self, h0: Tensor, h1: Tensor) -> list[Tensor]:
         """Return the flow at 1/32, 1/16 and 1/8 as `coarse_flows`, then as `flows`, from pictures at half size."""
@@ -72,7 +115,7 @@ class Matched(Network):
     def polished(self, h0: Tensor, h1: Tensor, flows_B4HW: Tensor) -> Tensor:
         """Return the flow that frames are made with; while training, gradients pass as if it were the one given."""
         flows = flows_B4HW.detach()
-        fine = torch.cat((polished(h0, h1, flows[:, :2]), polished(h1, h0, flows[:, 2:])), dim=1)
+        fine = _polished(h0, h1, flows)[0]
         return flows_B4HW + (fine - flows) if flows_B4HW.requires_grad else fine
 
     def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, Tensor]:

@@ -120,8 +120,10 @@ MOST_PX = 1.5
 
 
 @torch.no_grad()
-def polished(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
+def polished(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> tuple[Tensor, Tensor]:
     """Return the flow of i0 after one more step and a median over 3x3 vectors, wherever i1 fits better by it.
+
+    Beside it, return its misfit: how far i1 differs from i0 by it, mean over 6x6 pixels, [B, 1, H / 2, W / 2].
 
     Args:
         i0_BCHW: RGB.
@@ -132,7 +134,26 @@ def polished(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
     better = median_3x3(flow_B2HW + lucas_kanade(i0_BCHW, warped))
     misfit = _mean_around((i0_BCHW - warped).abs().mean(dim=1, keepdim=True))
     misfit_of_better = _mean_around((i0_BCHW - exact_warp(i1_BCHW, better)).abs().mean(dim=1, keepdim=True))
-    return torch.where(misfit_of_better < misfit, better, flow_B2HW)
+    is_better = misfit_of_better < misfit
+    return torch.where(is_better, better, flow_B2HW), torch.where(is_better, misfit_of_better, misfit)
+
+
+CLEARLY_BETTER = 0.9
+"""A flow fits clearly better than another where its misfit is less than this share of the other's."""
+WIDE = 9
+"""Side of the neighborhood in which misfits of two flows are compared, in vectors."""
+
+
+def better_of(flow_B2HW: Tensor, misfit_B1HW: Tensor, other_B2HW: Tensor, misfit_of_other_B1HW: Tensor) -> Tensor:
+    """Return a flow, and another where that fits clearly better in a wide neighborhood; misfits are of `polished`."""
+    is_better = _wide_mean(misfit_of_other_B1HW) < CLEARLY_BETTER * _wide_mean(misfit_B1HW)
+    return torch.where(is_better, other_B2HW, flow_B2HW)
+
+
+def _wide_mean(x_B1HW: Tensor) -> Tensor:
+    """Mean over a square of WIDE; rows, then columns: on a CPU that is faster."""
+    rows = functional.avg_pool2d(x_B1HW, (WIDE, 1), 1, (WIDE // 2, 0), count_include_pad=False)
+    return functional.avg_pool2d(rows, (1, WIDE), 1, (0, WIDE // 2), count_include_pad=False)
 
 
 def _luma(image_BCHW: Tensor) -> Tensor:

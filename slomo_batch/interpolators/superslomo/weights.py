@@ -2,7 +2,8 @@
 
 A file is validated completely before use: it must contain every tensor of the network, with the right shape, and
 nothing else. The network is identified by the content (the name in the header, else the keys), not by the file name.
-The header of a safetensors file also states how the prior flow is found; without it, that is as it was for compact-3.
+The header of a safetensors file also states how the prior flow is found, or at how many scales `matched` looks for
+flow; without it, both are as they were for compact-3 and matched-1.
 Pickles are read with torch's weights-only loader, which refuses any other function call.
 """
 
@@ -36,6 +37,9 @@ CHECKPOINT_PARTS = {"fc": "state_dictFC", "at": "state_dictAT"}
 
 PRIOR_KEY = "prior"
 """The entry of a safetensors header that states the search for the prior flow: a PriorSearch, as JSON."""
+SCALES_KEY = "num_scales"
+"""The entry that states at how many scales `matched` looks for flow; without it, at one."""
+MAX_SCALES = 8
 
 _numpy_scalar: Any = np.float64(0).__reduce__()[0]
 _SAFE_GLOBALS: list[Any] = [
@@ -58,10 +62,13 @@ class LoadedWeights:
     """By key; `fc.` is the flow computation net, `at.` the second net."""
     prior: PriorSearch = NO_PRIOR
     """How the prior flow is found that the network starts from; only `superslomo-guided` has one."""
+    num_scales: int = 1
+    """At how many scales `superslomo-matched` looks for flow."""
 
     def build_network(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided | Matched:
         """Build the network with these weights; only `superslomo-compact` uses `pyramid_levels`."""
-        network = _empty_network(self.network, UNetShape.of(self.tensors), pyramid_levels, self.prior)
+        shape = UNetShape.of(self.tensors)
+        network = _empty_network(self.network, shape, pyramid_levels, self.prior, self.num_scales)
         network.load_state_dict(self.tensors)
         return network
 
@@ -81,7 +88,12 @@ def load(path: Path) -> LoadedWeights:
         tensors, header = _read_checkpoint(path), {}
     network = _identify_network(tensors, header.get("network", ""), path)
     _validate(tensors, network, path)
-    return LoadedWeights(network=network, tensors=tensors, prior=_prior(header, network, path))
+    return LoadedWeights(
+        network=network,
+        tensors=tensors,
+        prior=_prior(header, network, path),
+        num_scales=_num_scales(header, network, path),
+    )
 
 
 def describe(path: Path) -> list[str]:
@@ -97,6 +109,7 @@ def describe(path: Path) -> list[str]:
         f"network: {weights.network}",
         f"parameters: {sum(tensor.numel() for tensor in weights.tensors.values())}",
         f"prior flow: {weights.prior}",
+        *([f"scales: {weights.num_scales}"] if weights.network == "superslomo-matched" else []),
     ]
 
 
@@ -186,10 +199,31 @@ def _prior(header: Mapping[str, str], network: NetworkName, path: Path) -> Prior
     return search
 
 
+def _num_scales(header: Mapping[str, str], network: NetworkName, path: Path) -> int:
+    """Return at how many scales the header says that flow is looked for."""
+    stated = header.get(SCALES_KEY)
+    if stated is None:
+        return 1
+    known = {str(number) for number in range(1, MAX_SCALES + 1)} if network == "superslomo-matched" else set()
+    if stated not in known:
+        raise WeightsError(
+            f"invalid entry `{SCALES_KEY}` in the header of weights of {network}",
+            where=str(path),
+            expected=f"1 to {MAX_SCALES}" if known else "no such entry",
+            got=stated,
+            remedy="Correct the entry, or use a newer slomo_batch if that wrote it.",
+        )
+    return int(stated)
+
+
 def _empty_network(
-    name: NetworkName, shape: UNetShape, pyramid_levels: int = TRAINED_LEVELS, prior: PriorSearch = FIRST
+    name: NetworkName,
+    shape: UNetShape,
+    pyramid_levels: int = TRAINED_LEVELS,
+    prior: PriorSearch = FIRST,
+    num_scales: int = 1,
 ) -> Paper | Compact | Guided | Matched:
-    """Build a network of this name without weights; only `superslomo-guided` uses `shape` and `prior`."""
+    """Build a network without weights. `guided` alone uses `shape` and `prior`, `matched` alone `num_scales`."""
     match name:
         case "superslomo-paper":
             return Paper()
@@ -198,7 +232,7 @@ def _empty_network(
         case "superslomo-guided":
             return Guided(shape, prior)
         case "superslomo-matched":
-            return Matched()
+            return Matched(num_scales)
 
 
 @cache
