@@ -128,7 +128,8 @@ def _connected(request: WorkerRequest, threads: int) -> Iterator[None]:
     try:
         ray_address.check_answers(choice.address, ray_address.ANSWER_S)
         at: dict[str, Any] = {**choice.init_arguments, **(own if choice.address == LOCAL else {})}
-        ray.init(logging_level=logging.ERROR, **at)
+        # Without a dashboard, an actor of Ray Train warns every second that it cannot ask it for states.
+        ray.init(logging_level=logging.ERROR, logging_config=ray.LoggingConfig(log_level="ERROR"), **at)
     except Exception as error:  # Ray raises bare Exceptions if it does not start in time
         advice = (
             ray_address.start_advice()
