@@ -108,5 +108,5 @@ def test_weights_are_trained_exported_and_measured_in_limited_time(tmp_path: Pat
     found = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=True)
     assert "stopped after step" in found.stderr
     assert (tmp_path / "run" / "trained.safetensors").exists()
-    assert "bigbuckbunny 4x" in found.stdout
+    assert "bigbuckbunny.mp4 4x" in found.stdout
     assert "s  done" in found.stdout
