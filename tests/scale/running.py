@@ -24,8 +24,9 @@ from slomo_batch.scheduler.tally import Tally
 from slomo_batch.storage.work_layout import Layout
 from tests.memory_store import MemoryStore
 from tests.scale import products
+from tests.scale.committed import Committed
 from tests.scale.models import Archive, Models
-from tests.scale.virtual_engine import Committed, VirtualEngine
+from tests.scale.virtual_engine import VirtualEngine
 
 LAYOUT = Layout("archive")
 EVERY = 17

@@ -7,9 +7,9 @@ import pytest
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.spent_hours import spent_hours
 from slomo_batch.scheduler.budget_meter import BudgetMeter
+from tests.scale.committed import Committed
 from tests.scale.models import Archive, Models
 from tests.scale.running import Ran, simulate
-from tests.scale.virtual_engine import Committed
 
 JOB = Models(
     num_videos=40,

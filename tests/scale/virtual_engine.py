@@ -3,32 +3,18 @@
 The real Driver, Dispatch and Placement run on it; nothing here decides where or when work runs.
 """
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from heapq import heappop, heappush
 from math import ceil
 from random import Random
 
 from slomo_batch.attempts import Errored, FramesMade, Lost, Succeeded
 from slomo_batch.errors import FrameMissing, StorageBusy
 from slomo_batch.plan.needs import Needs
-from slomo_batch.plan.stored_plan import SurveyWanted
 from slomo_batch.scheduler.abilities import Abilities
-from slomo_batch.scheduler.calls import (
-    AudioCall,
-    Call,
-    ChunkCall,
-    ChunkStored,
-    OpenCall,
-    Outcome,
-    SplitCall,
-    StitchCall,
-    SurveyCall,
-    TaskCall,
-    is_end,
-)
+from slomo_batch.scheduler.calls import Call, ChunkCall, is_end
 from slomo_batch.scheduler.chunk_worker import work_of
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.messages import Step
@@ -36,9 +22,10 @@ from slomo_batch.scheduler.placement import Placement
 from slomo_batch.scheduler.second_attempts import SecondAttempts, UsualSeconds
 from slomo_batch.scheduler.worker_pool import LATE_CHECK_S
 from tests.scale import products
-from tests.scale.models import Archive, Life, Models, step_machine_up_s
-
-Came = list[tuple[Call, Outcome]]
+from tests.scale.agenda import Agenda, Came
+from tests.scale.committed import Committed
+from tests.scale.models import Archive, Life, Models
+from tests.scale.virtual_steps import VirtualSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,50 +60,37 @@ class _Machine:
         return f"machine {self.number}"
 
 
-@dataclass(slots=True)
-class Committed:
-    """What earlier runs and this one have committed; no chunk is lost again."""
-
-    chunks: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
-    """By video, chunks of its latest lane."""
-    audio: set[int] = field(default_factory=set)
-    published: set[int] = field(default_factory=set)
-
-
 class VirtualEngine:
     """See Engine; `now_s` is its clock."""
 
     def __init__(self, models: Models, archive: Archive, committed: Committed) -> None:
         self._models, self._archive, self._committed = models, archive, committed
         self._chance = Random(models.seed)
-        self._happenings: list[tuple[float, int, Callable[[], Came]]] = []
-        self._num_happenings = 0
+        self._agenda = Agenda()
+        self.seen: Counter[str] = Counter()
+        """Counts of events, for the report."""
+        self._steps = VirtualSteps(models, archive, committed, self._agenda, seen=self.seen, errs=self._errs)
         self._placement: Placement[_Worker, ChunkCall] = Placement(slots=models.slots)
         self._machines: dict[int, _Machine] = {}
         self._lives: Counter[int] = Counter()
         self._resting = list(range(models.num_machines - 1, -1, -1))
         self._leaving: set[str] = set()
-        self._surveyed: set[int] = set()
-        self._waiting_for_a_cpu: deque[TaskCall] = deque()
-        self._tasks_running = 0
-        self._max_tasks = 0
+        self._max_steps = 0
         self._num_chunks = 0
         """Chunk calls that have not ended."""
         self._seconds = SecondAttempts()
         self._usual = UsualSeconds()
         self._late_check_due_s = 0.0
         self._count_due_s = 0.0
-        self._num_cpus = 0
-        """CPUs of all machines that are up."""
-        self._num_step_machines = 0
-        """Machines for steps that were requested."""
-        self.now_s = 0.0
         self.num_workers = 0
-        self.seen: Counter[str] = Counter()
-        """Counts of events, for the report."""
         if models.begins == "one up":
             self._request(self._resting.pop())
             self.outcomes(0.0)
+
+    @property
+    def now_s(self) -> float:
+        """The time on its clock."""
+        return self._agenda.now_s
 
     # ---- Engine ----------------------------------------------------------------------------------------------------
 
@@ -124,12 +98,8 @@ class VirtualEngine:
     def task_room(self) -> int:
         if self.now_s >= self._count_due_s:
             self._count_due_s = self.now_s + COUNT_CPUS_S
-            self._max_tasks = steps_in_flight(self._cpus_for_tasks, self._models.num_workers)
-        return self._max_tasks - self._tasks_running - len(self._waiting_for_a_cpu)
-
-    @property
-    def _cpus_for_tasks(self) -> int:
-        return self._num_cpus - self.num_workers
+            self._max_steps = steps_in_flight(self._steps.num_cpus, self._models.num_workers)
+        return self._max_steps - self._steps.num_in_flight
 
     def chunk_room(self, num_ready: int) -> int:
         return self._placement.room_for(num_ready)
@@ -157,8 +127,7 @@ class VirtualEngine:
     def start(self, call: Call) -> None:
         self._num_chunks += isinstance(call, ChunkCall)
         if not isinstance(call, ChunkCall):
-            self._waiting_for_a_cpu.append(call)
-            self._begin_tasks()
+            self._steps.start(call)
         elif call.order.isolated:
             self.seen["isolated"] += 1
             self._placement.reserve(call, avoid=call.order.avoid)
@@ -168,11 +137,7 @@ class VirtualEngine:
     def outcomes(self, timeout_s: float) -> Came:
         for chunk, worker in self._placement.cleared():
             self._make(chunk, worker)
-        if not self._happenings or self._happenings[0][0] > self.now_s + timeout_s:
-            self.now_s += timeout_s
-            return []
-        self.now_s, _, happens = heappop(self._happenings)
-        came = self._seconds.those_that_count(happens())
+        came = self._seconds.those_that_count(self._agenda.next(timeout_s))
         self._num_chunks -= sum(isinstance(call, ChunkCall) and is_end(outcome) for call, outcome in came)
         return came
 
@@ -182,7 +147,7 @@ class VirtualEngine:
         workers = min(models.num_workers, ceil((demand + foreseen) / models.slots))
         while self._resting and len(self._machines) * models.workers_per_machine < workers:
             self._request(self._resting.pop())
-        self._request_step_machines()
+        self._steps.request_machines()
 
     @property
     def first_abilities(self) -> Abilities | None:
@@ -200,40 +165,23 @@ class VirtualEngine:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _at(self, time_s: float, happens: Callable[[], Came]) -> None:
-        self._num_happenings += 1
-        heappush(self._happenings, (time_s, self._num_happenings, happens))
-
     # ---- machines --------------------------------------------------------------------------------------------------
 
     def _request(self, number: int) -> None:
         life = Life.of(self._models, number, self._lives[number])
         self._lives[number] += 1
         machine = self._machines[number] = _Machine(number=number, life=life, requested_s=self.now_s)
-        self._at(self.now_s + life.up_s, partial(self._up, machine))
+        self._agenda.at(self.now_s + life.up_s, partial(self._up, machine))
         if life.notice_s < life.end_s:
-            self._at(self.now_s + life.notice_s, partial(self._notice, machine))
-        self._at(self.now_s + life.end_s, partial(self._preempt, machine))
-
-    def _request_step_machines(self) -> None:
-        models = self._models
-        needed = ceil(len(self._waiting_for_a_cpu) / models.cpus_per_machine)
-        for number in range(self._num_step_machines, min(needed, models.num_step_machines)):
-            self._num_step_machines += 1
-            self._at(self.now_s + step_machine_up_s(models, number), self._step_machine_up)
-
-    def _step_machine_up(self) -> Came:
-        self._num_cpus += self._models.cpus_per_machine
-        self._begin_tasks()
-        return []
+            self._agenda.at(self.now_s + life.notice_s, partial(self._notice, machine))
+        self._agenda.at(self.now_s + life.end_s, partial(self._preempt, machine))
 
     def _up(self, machine: _Machine) -> Came:
-        self._num_cpus += self._models.cpus_per_machine
         for place, deaths_s in enumerate(machine.life.deaths_s):
             self._load(machine, place)
             for death_s in deaths_s:
-                self._at(machine.requested_s + death_s, partial(self._process_dies, machine, place))
-        self._begin_tasks()
+                self._agenda.at(machine.requested_s + death_s, partial(self._process_dies, machine, place))
+        self._steps.add_cpus(self._models.cpus_per_machine)
         return []
 
     def _load(self, machine: _Machine, place: int) -> Came:
@@ -241,6 +189,7 @@ class VirtualEngine:
             worker = _Worker(machine=machine, place=place, speed=machine.life.speeds[place])
             machine.workers[place] = worker
             self.num_workers += 1
+            self._steps.add_cpus(-1)
             self._placement.up(worker, machine.name)
         return []
 
@@ -252,7 +201,7 @@ class VirtualEngine:
     def _preempt(self, machine: _Machine) -> Came:
         self.seen["machines preempted"] += 1
         machine.has_ended = True
-        self._num_cpus -= self._models.cpus_per_machine
+        self._steps.add_cpus(-self._models.cpus_per_machine)
         came = [lost for worker in list(machine.workers.values()) for lost in self._lose(worker, explained=True)]
         self._leaving = self._leaving - {machine.name}
         self._placement.leave(self._leaving)
@@ -265,12 +214,13 @@ class VirtualEngine:
         if worker is None:
             return []
         self.seen["processes died"] += 1
-        self._at(self.now_s + self._models.reload_s, partial(self._load, machine, place))
+        self._agenda.at(self.now_s + self._models.reload_s, partial(self._load, machine, place))
         return self._lose(worker, explained=False)
 
     def _lose(self, worker: _Worker, *, explained: bool) -> Came:
         del worker.machine.workers[worker.place]
         self.num_workers -= 1
+        self._steps.add_cpus(1)
         self._placement.gone(worker)
         self.seen["chunks lost"] += len(worker.held)
         cause, machine = "preempted" if explained else "died", worker.machine.name
@@ -316,9 +266,9 @@ class VirtualEngine:
         if self._models.report_s:
             for number in range(1, int(seconds / self._models.report_s) + 1):
                 share = number * self._models.report_s / seconds
-                self._at(began_s + share * seconds, partial(self._report, worker, call, share))
+                self._agenda.at(began_s + share * seconds, partial(self._report, worker, call, share))
         kills = video in self._archive.poison and call.task.chunk.index == 0
-        self._at(worker.free_s, partial(self._kill if kills else self._made, worker, call))
+        self._agenda.at(worker.free_s, partial(self._kill if kills else self._made, worker, call))
 
     def _report(self, worker: _Worker, call: ChunkCall, share: float) -> Came:
         return [(call, FramesMade(num_frames=int(products.FRAMES * share)))] if id(call) in worker.held else []
@@ -351,67 +301,3 @@ class VirtualEngine:
         strikes = self._chance.random() < self._models.errors
         self.seen["errors"] += strikes
         return strikes
-
-    # ---- steps without a model -------------------------------------------------------------------------------------
-
-    def _begin_tasks(self) -> None:
-        """Start waiting steps, as far as there are CPUs. The loss of a step's machine is not modeled."""
-        while self._waiting_for_a_cpu and self._tasks_running < self._cpus_for_tasks:
-            self._tasks_running += 1
-            self._begin_task(self._waiting_for_a_cpu.popleft())
-
-    def _begin_task(self, call: TaskCall) -> None:
-        models, now_s = self._models, self.now_s
-        match call:
-            case SplitCall(wanted=wanted):
-                self._split_on(call, sorted(wanted), 0, now_s)
-            case SurveyCall(request=request):
-                num_chunks = int(self._archive.num_chunks[products.number_of(request)])
-                self._at(now_s + models.survey_s(num_chunks), partial(self._end_task, call))
-            case StitchCall(stored=stored):
-                self._at(now_s + models.stitch_s(len(stored.chunks)), partial(self._end_task, call))
-            case _:
-                self._at(now_s + models.step_s, partial(self._end_task, call))
-
-    def _split_on(self, call: SplitCall, wanted: list[int], stored: int, begun_s: float) -> None:
-        if stored == len(wanted):
-            self._at(begun_s + self._models.split_s(stored), partial(self._end_task, call))
-        else:
-            at_s = begun_s + self._models.split_s(stored + 1)
-            self._at(at_s, partial(self._stored, call, wanted, stored, begun_s))
-
-    def _stored(self, call: SplitCall, wanted: list[int], stored: int, begun_s: float) -> Came:
-        self._split_on(call, wanted, stored + 1, begun_s)
-        return [(call, ChunkStored(index=wanted[stored]))]
-
-    def _end_task(self, call: TaskCall) -> Came:
-        self._tasks_running -= 1
-        self._begin_tasks()
-        if self._errs():
-            return [(call, Errored(head=call.head, error=StorageBusy("slow down")))]
-        return [(call, self._task_done(call))]
-
-    def _task_done(self, call: TaskCall) -> Outcome:
-        match call:
-            case OpenCall():
-                video = products.number_of(call.request)
-                if video in self._archive.surveyed - self._surveyed:
-                    return Succeeded(head=call.head, result=SurveyWanted(), stats=products.STINT)
-                audio = bool(self._archive.has_audio[video]) and video not in self._committed.audio
-                done = frozenset(self._committed.chunks[video])
-                planned = products.opened(call, int(self._archive.num_chunks[video]), audio=audio, done=done)
-                return Succeeded(head=call.head, result=planned, stats=products.STINT)
-            case AudioCall():
-                self._committed.audio.add(products.number_of(call.stored.plan.request))
-                return Succeeded(head=call.head, result=products.audio_done(call.stored), stats=products.STINT)
-            case StitchCall():
-                video = products.number_of(call.stored.plan.request)
-                assert video not in self._committed.published, "a video was published twice"
-                self._committed.published.add(video)
-                return Succeeded(head=call.head, result=products.published(call.stored), stats=products.STINT)
-            case SurveyCall():
-                self.seen["surveys"] += 1
-                self._surveyed.add(products.number_of(call.request))
-                return Succeeded(head=call.head, result=None, stats=products.STINT)
-            case SplitCall():
-                return Succeeded(head=call.head, result=None, stats=products.STINT)
