@@ -6,7 +6,7 @@ Names are read from the packages' metadata. A package is imported only when its 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING
 
 from slomo_batch.errors import ManifestError
@@ -108,7 +108,13 @@ class FoundMethod:
 
 def method_names() -> list[str]:
     """Return the names of all methods: those of slomo_batch, then those of other packages by name."""
-    return [*BUILT_IN, *sorted({point.name for point in entry_points(group=ENTRY_POINTS)} - BUILT_IN.keys())]
+    return [*BUILT_IN, *sorted(added_methods().names - BUILT_IN.keys())]
+
+
+@cache
+def added_methods() -> EntryPoints:
+    """Return the methods that installed packages add, none imported; the metadata of all packages is read once."""
+    return entry_points(group=ENTRY_POINTS)
 
 
 @cache
@@ -120,7 +126,7 @@ def find_method(name: str) -> FoundMethod:
     """
     if name in BUILT_IN:
         return FoundMethod(method=BUILT_IN[name], version="")
-    points = list(entry_points(group=ENTRY_POINTS, name=name))
+    points = list(added_methods().select(name=name))
     if not points:
         raise ManifestError(
             f"no interpolation method {name!r} is installed on this machine",

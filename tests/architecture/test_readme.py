@@ -16,7 +16,7 @@ import yaml
 from slomo_batch.cli.main import main, parser
 from slomo_batch.interpolators.contract import make_frames
 from slomo_batch.interpolators.method import InterpolatorSpec
-from slomo_batch.interpolators.registry import find_method, open_interpolator
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
@@ -25,7 +25,7 @@ from slomo_batch.report.ledger import VERSION
 from slomo_batch.storage.work_layout import Layout
 from tests.architecture import ledger_page, manifest_page
 from tests.architecture.project import ROOT, name_of, project_files
-from tests.interpolators.other_packages import install
+from tests.interpolators.other_packages import forget_found_methods, install
 
 PAGES = [path for path in project_files() if path.suffix == ".md"]
 INDENTED = re.compile(r"^    (?:\$ )?((?:slomo-batch|make) [^#\n]*)", re.MULTILINE)
@@ -171,9 +171,9 @@ def test_the_method_of_the_documentation_can_be_installed_and_used(
     entry_points = tomllib.loads(project)["project"]["entry-points"]["slomo_batch.interpolators"]
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     install(tmp_path / "site", module="slomo_nearest", source=source, methods=entry_points)
-    find_method.cache_clear()
+    forget_found_methods()
     method = open_interpolator(InterpolatorSpec(method="nearest"))
     [frame] = make_frames(method, [torch.ones(3, 4, 4), torch.zeros(3, 4, 4)], [Fraction(1, 4)])
-    find_method.cache_clear()
+    forget_found_methods()
     assert isinstance(frame, torch.Tensor)
     assert torch.equal(frame, torch.full((3, 4, 4), 0.9))

@@ -13,9 +13,8 @@ import av
 import pytest
 
 from slomo_batch.cli.main import main
-from slomo_batch.interpolators.registry import find_method
 from tests.end_to_end.running import Job, excerpt
-from tests.interpolators.other_packages import install
+from tests.interpolators.other_packages import forget_found_methods, install
 
 SECTIONS: dict[str, Any] = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 2}, "audio": "drop"}
 TINTED = {**SECTIONS, "interpolate": {"method": "tint", "weights": "warm"}}
@@ -35,13 +34,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The package can be imported in this process."""
     monkeypatch.syspath_prepend(str(site))
-    find_method.cache_clear()
+    forget_found_methods()
     yield
     _forget()
 
 
 def _forget() -> None:
-    find_method.cache_clear()
+    forget_found_methods()
     sys.modules.pop("slomo_tint", None)
 
 

@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from slomo_batch.interpolators.registry import added_methods, find_method
+
 SOURCE = Path(__file__).parent / "other_package" / "slomo_tint.py"
 METHODS = {"tint": "slomo_tint:TINT", "echo": "slomo_tint:ECHO"}
 """The package's methods: name and value of each entry point."""
@@ -40,3 +42,10 @@ def install(
     shutil.rmtree(site, ignore_errors=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--upgrade"]
     subprocess.run([*pip, "--target", str(site), str(wheel)], check=True, capture_output=True)
+    forget_found_methods()
+
+
+def forget_found_methods() -> None:
+    """Let this process look for packages again, as a new one does."""
+    added_methods.cache_clear()
+    find_method.cache_clear()

@@ -20,7 +20,7 @@ from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.registry import BUILT_IN, find_method, method_names, open_interpolator
-from tests.interpolators.other_packages import install
+from tests.interpolators.other_packages import forget_found_methods, install
 
 
 def test_a_spec_can_be_pickled() -> None:
@@ -44,9 +44,9 @@ def test_a_descriptor_states_the_context_of_its_method(name: str) -> None:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for packages, which this process imports from."""
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    find_method.cache_clear()
+    forget_found_methods()
     yield tmp_path / "site"
-    find_method.cache_clear()
+    forget_found_methods()
     sys.modules.pop("slomo_tint", None)
 
 
