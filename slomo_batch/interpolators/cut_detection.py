@@ -11,7 +11,7 @@ The thresholds come from real clips and synthetic transitions, which docs/benchm
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import chain
 
@@ -113,12 +113,13 @@ def _levels(form: Picture, first: Samples, second: Samples) -> Float32s:
     return levels
 
 
-def _block_means(plane: Float32s, size: int) -> Float32s:
-    """Return the means of complete blocks; a plane smaller than a block counts as one."""
-    rows, columns = min(size, plane.shape[0]), min(size, plane.shape[1])
-    height, width = plane.shape[0] // rows, plane.shape[1] // columns
-    blocks = plane[: height * rows, : width * columns].reshape(height, rows, width * columns)
-    summed: Float32s = blocks.sum(axis=1).reshape(height, width, columns).sum(axis=2)
+def _block_means(planes: Float32s, size: int) -> Float32s:
+    """Return the means of complete blocks of the last two axes; a plane smaller than a block counts as one."""
+    rows, columns = min(size, planes.shape[-2]), min(size, planes.shape[-1])
+    height, width = planes.shape[-2] // rows, planes.shape[-1] // columns
+    whole, stack = planes[..., : height * rows, : width * columns], planes.shape[:-2]
+    summed: Float32s = whole.reshape(*stack, height, rows, width * columns).sum(axis=-2)
+    summed = summed.reshape(*stack, height, width, columns).sum(axis=-1)
     summed /= np.float32(rows * columns)
     return summed
 
@@ -153,14 +154,18 @@ def _is_cut(before: Picture | None, i0: Picture, i1: Picture, after: Picture | N
     thumbnail_0, thumbnail_1 = _without_bars(_thumbnail(i0), _thumbnail(i1))
     if float(np.abs(thumbnail_0 - thumbnail_1).mean()) < MIN_DIFFERENCE:
         return False
-    residual = _residual(thumbnail_0, thumbnail_1)
+    residual = _residual(thumbnail_0, thumbnail_1, is_enough=lambda bound: bound < MIN_RESIDUAL)
     if residual < MIN_RESIDUAL or _is_fading(i1, i0, before) or _is_fading(i0, i1, after):
         return False
     neighbors = [(before, i0)] if before else []
     neighbors += [(i1, after)] if after else []
     least = max(CUT_TIMES_NEIGHBORS, MIN_PRODUCT / residual)
+
+    def is_larger_than(other: float) -> bool:
+        return residual >= least * other
+
     return all(
-        residual >= least * _residual(*_without_bars(_thumbnail(first), _thumbnail(second)))
+        is_larger_than(_residual(*_without_bars(_thumbnail(first), _thumbnail(second)), is_enough=is_larger_than))
         for first, second in neighbors
     )
 
@@ -194,10 +199,19 @@ def _thumbnail(picture: Picture) -> Float32s:
     return _block_means(levels, max(1, size // step))
 
 
-def _residual(thumbnail_0: Float32s, thumbnail_1: Float32s) -> float:
-    """Return the mean difference of blocks to their best match in the other thumbnail, over both directions."""
+def _residual(thumbnail_0: Float32s, thumbnail_1: Float32s, *, is_enough: Callable[[float], bool]) -> float:
+    """Return the mean difference of blocks to their best match in the other thumbnail, over both directions.
+
+    Search ends at the first upper bound of it that is enough, and returns that.
+    """
     normalized_0, normalized_1 = _normalized(thumbnail_0), _normalized(thumbnail_1)
-    return (_mismatch(normalized_0, normalized_1) + _mismatch(normalized_1, normalized_0)) / 2
+    bounds = zip(_mismatches(normalized_0, normalized_1), _mismatches(normalized_1, normalized_0), strict=True)
+    bound = np.inf
+    for forward, backward in bounds:
+        bound = (forward + backward) / 2
+        if is_enough(bound):
+            break
+    return bound
 
 
 def _normalized(thumbnail: Float32s) -> Float32s:
@@ -206,13 +220,14 @@ def _normalized(thumbnail: Float32s) -> Float32s:
     return normalized
 
 
-def _mismatch(thumbnail: Float32s, other: Float32s) -> float:
-    """Return the mean difference of the thumbnail's blocks to their best match in the other."""
+def _mismatches(thumbnail: Float32s, other: Float32s) -> Iterator[float]:
+    """Yield the mean difference of the thumbnail's blocks to their best match in the other, found in more and more rows
+    of the search range, from its middle. It falls; the last one is that of the whole range."""
     height, width = thumbnail.shape
     padded = np.pad(other, MATCH_RANGE, mode="edge")
-    best_match: list[Float32s] = []
-    for dy in range(2 * MATCH_RANGE + 1):
+    best_match = np.float32(np.inf)
+    for dy in sorted(range(2 * MATCH_RANGE + 1), key=lambda dy: abs(dy - MATCH_RANGE)):
         shifted_SHW = sliding_window_view(padded[dy : dy + height], width, axis=1).swapaxes(0, 1)
-        means = np.stack([_block_means(difference, MATCH_SIZE) for difference in np.abs(shifted_SHW - thumbnail)])
-        best_match.append(means.min(axis=0))
-    return float(np.min(best_match, axis=0).mean())
+        means = _block_means(np.abs(shifted_SHW - thumbnail), MATCH_SIZE).min(axis=0)
+        best_match = np.minimum(best_match, means)
+        yield float(best_match.mean())

@@ -1,11 +1,14 @@
 """Cuts and repeats, on real clips with cuts checked by eye, and on synthetic ones that show one effect each."""
 
 from collections.abc import Sequence
+from functools import partial
+from operator import gt
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from slomo_batch.interpolators import cut_detection
 from slomo_batch.interpolators.cut_detection import PairKind, classify_pair, pair_kinds
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from tests.interpolators.footage import DEMO_CLIP, gray, pictures, real_clip, texture
@@ -166,6 +169,24 @@ def _in_format(picture: Picture, name: str) -> Picture:
     luma = np.left_shift(picture.luma, form.bit_depth - 8, dtype=kind)
     shapes = [form.plane_shape(plane, picture.width, picture.height) for plane in range(1, form.num_planes)]
     return Picture(format=form, planes=(luma, *(np.full(shape, 1 << (form.bit_depth - 1), kind) for shape in shapes)))
+
+
+@pytest.mark.parametrize("moved_px", [0, 1, 3, 9])
+def test_a_search_that_ends_early_decides_as_the_whole_one(moved_px: int) -> None:
+    still, noise = (scene(seed, height=36, width=80).astype(np.float32) for seed in (1, 2))
+    first, second = still[:, :64], (still + noise / np.float32(8))[:, moved_px : moved_px + 64]
+    bounds: list[float] = []
+
+    def never(bound: float) -> bool:
+        bounds.append(bound)
+        return False
+
+    whole = cut_detection._residual(first, second, is_enough=never)
+    assert len(bounds) == 17
+    assert bounds == sorted(bounds, reverse=True)
+    for limit in np.linspace(0, 1.2, 25):
+        early = cut_detection._residual(first, second, is_enough=partial(gt, limit))
+        assert (early < limit) == (whole < limit)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 70), (90, 2), (2161, 31)])
