@@ -30,6 +30,9 @@ _PRELOADED = [
     "slomo_batch.commands.run",
     "slomo_batch.commands.plan",
     "slomo_batch.storage.s3",
+    "slomo_batch.manifest.load",
+    "slomo_batch.steps.interpolate",
+    "pandas",  # pyarrow loads it if it is installed
     "tests.processes",
     "tests.sandbox.shared_server",
 ]
