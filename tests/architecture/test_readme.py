@@ -6,7 +6,10 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from fractions import Fraction
+from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -50,22 +53,22 @@ MANIFESTS = [
 ]
 
 
-def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+@cache
+def help_of(*command: str) -> str:
     """What `slomo-batch COMMAND --help` prints; empty where there is no such command."""
-    code = main([*command, "--help"])
-    return capsys.readouterr().out if code == 0 else ""
+    with redirect_stdout(StringIO()) as printed, redirect_stderr(StringIO()):
+        code = main([*command, "--help"])
+    return printed.getvalue() if code == 0 else ""
 
 
 @pytest.mark.parametrize(("page", "call"), CALLS)
-def test_a_command_that_is_shown_exists_with_its_options(
-    page: str, call: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_command_that_is_shown_exists_with_its_options(page: str, call: str) -> None:
     words = shlex.split(call)[1:]
     if words == ["--version"]:
         assert main(words) == 0
         return
     verbs = 2 if words[0] in {"weights", "archive"} else 1
-    shown = help_of(capsys, *words[:verbs])
+    shown = help_of(*words[:verbs])
     assert shown, f"{page}: {call}"
     options = [word for word in words if word.startswith("--")]
     assert [option for option in options if option not in shown] == []

@@ -1,6 +1,8 @@
 """Weights files: valid ones are read, all others rejected with the reason, and no code in them is executed."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,20 @@ def test_weights_that_were_ever_shipped_stay_in_the_package_unchanged() -> None:
     for name, sha256 in EVER_SHIPPED.items():
         assert file_sha256(shipped_file(name)) == sha256, name
     assert set(shipped_names()) == set(EVER_SHIPPED), "new weights have a new name, and stay from now on: list them"
+
+
+def test_weights_are_loaded_without_loading_a_compiler() -> None:
+    """Which takes two seconds of the start of every worker."""
+    code = (
+        "import sys\n"
+        "from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names\n"
+        "from slomo_batch.interpolators.superslomo.weights import load\n"
+        "for name in shipped_names():\n"
+        "    load(shipped_file(name)).build_network()\n"
+        "print([name for name in sys.modules if name.startswith('torch._dynamo')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,9 @@ class FlowDecoder(nn.Module):
         """Logarithm of what comparisons are multiplied with in the softmax."""
         nn.init.zeros_(self.o.weight)
         nn.init.zeros_(self.o.bias)  # type: ignore[arg-type]  # a convolution has a bias
-        shift = torch.arange(-RADIUS, RADIUS + 1.0)
-        shifts_2K = torch.stack((shift.repeat(size), shift.repeat_interleave(size)))
+        side = [float(px) for px in range(-RADIUS, RADIUS + 1)]
+        across, down = [dx for _ in side for dx in side], [dy for dy in side for _ in side]
+        shifts_2K = torch.tensor([across, down])  # torch.stack on the meta device loads torch._dynamo, in 2 s
         self.register_buffer("shifts", shifts_2K, persistent=False)
 
     def forward(self, a_BCHW: Tensor, b_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
