@@ -13,7 +13,7 @@ from slomo_batch.cli.main import main
 from slomo_batch.cluster.cluster_advice import cluster_advice
 from slomo_batch.cluster.cluster_file import cluster_problems, placeholders
 from slomo_batch.cluster.labels import NODE_TYPE, takes_steps
-from slomo_batch.errors import Interrupted, ManifestError, VideosFailed
+from slomo_batch.errors import BudgetSpent, Interrupted, ManifestError, VideosFailed
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "cluster.yaml").read_text().replace("sg-REPLACE-ME", "sg-0123456789abcdef0")
@@ -374,6 +374,7 @@ def test_the_unit_submits_the_job_and_stops_when_a_run_has_ended(capsys: pytest.
     shown = capsys.readouterr().out
     assert all(word in shown for word in submit.split() if word.startswith("--"))
     final = {int(code) for code in settings_of_unit("RestartPreventExitStatus")[0].split()}
-    assert final == {VideosFailed.exit_code, ManifestError.exit_code, Interrupted.exit_code}
+    lasting = (VideosFailed, ManifestError, BudgetSpent, Interrupted)
+    assert final == {kind.exit_code for kind in lasting}, "another run would end in the same way"
     assert settings_of_unit("Restart") == ["on-failure"]
     assert settings_of_unit("KillMode") == ["process"], "Ray lives on"

@@ -1,7 +1,8 @@
 """The files for Kubernetes agree with cluster.yaml, constraints.txt and the project, as far as shows offline."""
 
+import os
 import re
-import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -157,12 +158,20 @@ def test_the_job_runs_the_manifest_of_the_file_and_is_submitted_again() -> None:
     [volume] = PODS[0]["volumes"]
     [mount] = container(PODS[0])["volumeMounts"]
     assert volume["configMap"]["name"] == CONFIG_MAP["metadata"]["name"]
-    [name] = CONFIG_MAP["data"]
-    shell, option, command = shlex.split(JOB["spec"]["entrypoint"])
-    assert (shell, option) == ("sh", "-c")
-    assert command.startswith(f"slomo-batch run {mount['mountPath']}/{name} ")
+    manifest, script = CONFIG_MAP["data"]
+    assert JOB["spec"]["entrypoint"] == f"sh {mount['mountPath']}/{script}", "no words that a shell would expand"
+    assert CONFIG_MAP["data"][script].startswith(f"slomo-batch run {mount['mountPath']}/{manifest}\n")
     assert JOB["spec"]["backoffLimit"] >= 1
     assert JOB["spec"]["shutdownAfterJobFinishes"] is True
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, 0), (1, 0), (2, 2), (3, 3), (4, 0), (70, 70), (130, 130)])
+def test_a_run_that_another_attempt_would_not_change_counts_as_complete(code: int, told: int, tmp_path: Path) -> None:
+    (tmp_path / "slomo-batch").write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / "slomo-batch").chmod(0o755)
+    script = ["sh", "-c", CONFIG_MAP["data"]["run.sh"]]
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    assert subprocess.run(script, env={**os.environ, "PATH": path}, check=False).returncode == told
 
 
 def test_the_manifest_of_the_job_is_valid_and_fits_its_machines() -> None:
