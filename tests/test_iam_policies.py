@@ -25,6 +25,8 @@ HEAD: str = CONFIG["head_node_type"]
 POLICIES = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "docs" / "aws").glob("*.json"))}
 STATEMENTS = [(name, each) for name, policy in POLICIES.items() for each in policy["Statement"]]
 WORK, OUTPUT = "arn:aws:s3:::EXAMPLE-SCRATCH", "arn:aws:s3:::EXAMPLE-OUTPUT/EXAMPLE-PREFIX"
+OBJECTS = (f"{WORK}/slomo/jobs/*", f"{WORK}/slomo/*.probe")
+"""Those of jobs, and those with which `slomo-batch doctor` tries whether it may write."""
 LAUNCHERS = {"head": False, "operator": True}
 """Policies that start instances, and whether they start the head; else the workers."""
 
@@ -178,7 +180,7 @@ def test_every_s3_call_of_the_code_is_granted_on_the_work_place_and_nothing_else
     assert {"get_object", "put_object", "list_objects_v2", "upload_part"} <= calls
     unknown = calls - set(S3_ACTIONS)
     assert not unknown, f"say in S3_ACTIONS what {sorted(unknown)} takes, and grant it in docs/aws/storage.json"
-    everything = granted("storage", WORK) | granted("storage", f"{WORK}/slomo/jobs/*")
+    everything = granted("storage", WORK) | granted("storage", OBJECTS[0])
     assert everything == {S3_ACTIONS[call] for call in calls}
 
 
@@ -190,12 +192,12 @@ def test_the_archive_is_only_read_and_of_the_outputs_only_the_probe_can_be_delet
 
 
 def test_gpu_workers_may_do_with_the_work_place_what_others_may_and_nothing_else() -> None:
-    objects = f"{WORK}/slomo/jobs/*"
     assert {resource for each in POLICIES["worker"]["Statement"] for resource in listed(each["Resource"])} == {
         WORK,
-        objects,
+        *OBJECTS,
     }
-    assert granted("worker", objects) == granted("storage", objects)
+    for objects in OBJECTS:
+        assert granted("worker", objects) == granted("storage", objects)
     assert granted("worker", WORK) == {"s3:ListBucket"}
 
 

@@ -243,14 +243,17 @@ def _input(text: str, options: S3Options) -> Finding:
 
 
 def _storage(place: str, options: S3Options) -> Finding:
-    """Write, read and delete objects below a place, with the same checks that a run makes of its work place."""
-    uri = Uri.parse(f"{place.rstrip('/')}/.slomo-doctor-{uuid4().hex}")
+    """Write, read and delete objects below a place, with the same checks that a run makes of its work place.
+
+    The objects have a suffix by which the policies of docs/aws let them be deleted, as those of a run.
+    """
+    uri = Uri.parse(f"{place.rstrip('/')}/.slomo-doctor-{uuid4().hex}.probe")
     if uri.is_local and not Path(uri.root).is_dir():
         return Finding(level="fault", subject="storage", text=f"{place}: no such folder", remedy="Create it.")
     try:
         store, key = locate(uri, s3=options)
         check_access(store, key, write=True)
-        check_put_if_absent(store, lambda random: f"{key}-{random}")
+        check_put_if_absent(store, lambda random: f"{key.removesuffix('.probe')}-{random}.probe")
     except SlomoError as error:
         return Finding(level="fault", subject="storage", text=str(error))
     return Finding(level="ok", subject="storage", text=f"{place}: can be written to, and conditional writes are safe")
