@@ -49,6 +49,8 @@ from slomo_batch.timeline.recipe import Recipe
 MAX_FRAME_GAP_S = 3600
 """If two consecutive frames are further apart than this, a timestamp is damaged."""
 _FROM_WEBP = "Convert it first, for example with ImageMagick: `magick in.webp out.gif`."
+_OF_PICTURES = "_pipe"
+"""How FFmpeg's names of formats of single pictures end: dpx_pipe, tiff_pipe."""
 _FIELD_ORDERS: dict[int, FieldOrder] = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
 """By FFmpeg's number of what the container states. Numbers 4 and 5 are those of the QuickTime values 9 and 14."""
 _STATING_SCAN = frozenset(
@@ -163,6 +165,7 @@ def _probed(read: _Read) -> tuple[Probe, ReadPart]:
     orientation = orientation_of(first_frame)
     sizes = picture_sizes(copy_check.sizes, scan, asked.name)
     times = _times_of(read, scan)
+    _refuse_picture(container.format.name, times.timeline.num_frames, asked.name)
     copy_obstacle = copy_check.copy_obstacle(replace(read.packets, index=times.index))
     converted = _converted_formats(copy_check, first_frame)
     tracks = tracks_of(container, video)
@@ -259,6 +262,18 @@ def _refuse_unsupported(copy_check: CopyCheck, name: str) -> None:
         )
     if copy_check.first_frame is not None:
         planar_format_name(copy_check.first_frame.format.name)
+
+
+def _refuse_picture(container: str, num_frames: int, name: str) -> None:
+    """Refuse a file that is one picture: by its container, for a video may have one frame too."""
+    if num_frames == 1 and container.endswith(_OF_PICTURES):
+        raise SourceUnsupported(
+            "this is a picture, not a video",
+            where=name,
+            got=container.removesuffix("_pipe"),
+            remedy="Join the pictures of a sequence into one file first, for example: "
+            "ffmpeg -framerate 24 -i scan%06d.dpx -c:v ffv1 scan.mkv",
+        )
 
 
 def _scan_evidence(video: VideoStream, copy_check: CopyCheck) -> ScanEvidence:

@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tests.clips.edits import blanked, from_packet, packed, shifted, tagged, without_ctts
-from tests.clips.film import GOP, AudioTone, Film, add_audio, audio_packets, joined, jpeg, made, picture
+from tests.clips.film import GOP, AudioTone, Film, add_audio, audio_packets, joined, jpeg, made, picture, still
 
 Lane = Literal["copy", "decode", "refused"]
 
@@ -396,4 +396,5 @@ _refuse(
 )
 _refuse("only_audio", "no video stream", ".mp4", _only_audio)
 _refuse("zero_frames", "a video stream without a packet", ".mp4", _without_packets)
+_refuse("picture", "a picture, as of a sequence of scans", ".dpx", lambda: still("dpx", "rgb24"))
 _refuse("no_moov", "an MP4 cut off before its index", ".mp4", lambda: clip("cfr").data[:-3000])

@@ -229,9 +229,14 @@ def _with(film: Film, options: Mapping[str, str]) -> Film:
 
 
 def jpeg() -> bytes:
+    """A JPEG of 16x16 pixels."""
+    return still("mjpeg", "yuvj420p")
+
+
+def still(codec: str, pix_fmt: str) -> bytes:
     """A picture of 16x16 pixels."""
-    context = av.Codec("mjpeg", "w").create("video")
-    context.width, context.height, context.pix_fmt, context.time_base = 16, 16, "yuvj420p", Fraction(1, 25)
-    frame = picture(0, (16, 16), "yuvj420p")
+    context = av.Codec(codec, "w").create("video")
+    context.width, context.height, context.pix_fmt, context.time_base = 16, 16, pix_fmt, Fraction(1, 25)
+    frame = picture(0, (16, 16), pix_fmt)
     frame.pts = 0
     return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))

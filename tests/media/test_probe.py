@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from slomo_batch.errors import SourceUnreadable
+from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.media import index
 from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.probe import Probe, probe
@@ -36,6 +36,7 @@ REFUSED = {
     "playlist": (SourceUnreadable, "not a video"),
     "only_audio": (SourceUnreadable, "no video stream"),
     "zero_frames": (SourceUnreadable, "no video stream|no frames"),
+    "picture": (SourceUnsupported, "a picture, not a video"),
     "no_moov": (SourceUnreadable, "no index"),
 }
 
