@@ -1,5 +1,6 @@
 """The methods to evaluate, each opened for every picture size it meets; one with weights once per weights file."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -69,15 +70,21 @@ class SizeSettings:
 def method_choices(methods: Sequence[str], weights: Sequence[str], levels: int | None) -> list[MethodChoice]:
     """List the methods in order, each that has weights once for each of the weights; duplicates are dropped.
 
+    Weights of several folders whose files have one name are labeled with their whole names.
+
     Raises:
         ManifestError: a method cannot be used.
     """
     choices: list[MethodChoice] = []
+    files = Counter(name.rpartition("/")[2] for name in dict.fromkeys(weights))
+    labels = {name: name if files[name.rpartition("/")[2]] > 1 else "" for name in weights}
     for method in dict.fromkeys(methods):
         if find_method(method).method.weights is None:
             choices.append(MethodChoice(method=method))
         else:
-            choices += [MethodChoice(method=method, weights=name, levels=levels) for name in dict.fromkeys(weights)]
+            choices += [
+                MethodChoice(method=method, weights=name, levels=levels, label=label) for name, label in labels.items()
+            ]
     return choices
 
 

@@ -1,6 +1,9 @@
-"""The training state and its checkpoint, which is replaced atomically, so a kill never leaves a damaged one."""
+"""The training state, its checkpoint, and the best average so far; files are replaced atomically, so a kill never
+leaves a damaged one."""
 
+import errno
 import os
+import pickle
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -11,9 +14,10 @@ import torch
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.serialization import digest
+from slomo_batch.storage.local_errors import storage_error
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.model import TrainableNetwork, build_network
-from slomo_batch.training.run_folder import CHECKPOINT
+from slomo_batch.training.run_folder import BEST, CHECKPOINT
 
 
 @dataclass(slots=True)
@@ -37,7 +41,7 @@ def load_or_start(config: TrainingConfig, data: str, folder: Path, device: torch
     """Load the checkpoint in the folder, or return the initial state; `data` is the id of the data found.
 
     Raises:
-        ManifestError: the checkpoint belongs to another config or other data.
+        ManifestError: the checkpoint belongs to another config or other data, or is damaged.
         WeightsError: the initial weights cannot be used.
     """
     network = build_network(config).to(device)
@@ -46,7 +50,7 @@ def load_or_start(config: TrainingConfig, data: str, folder: Path, device: torch
     path = folder / CHECKPOINT
     if not path.exists():
         return state
-    saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    saved = _loaded(path, device)
     if saved["of"] != checkpoint_id(config, data):
         raise ManifestError(
             "the checkpoint belongs to another config or other videos", where=str(path), remedy="Choose another --out."
@@ -70,11 +74,66 @@ def save(state: TrainingState, checkpoint_id: str, folder: Path) -> None:
     replace_file(folder / CHECKPOINT, content)
 
 
+# ---- the best average ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestAverage:
+    """The moving average with the best validation so far, and whose it is."""
+
+    of: str
+    """The id of the run, as in its checkpoint."""
+    config: str
+    """The digest of the config."""
+    step: int
+    scores: Mapping[str, float]
+    """PSNR in dB by kind of data, and their `mean`."""
+    average: Mapping[str, torch.Tensor]
+
+
+def load_best(folder: Path) -> BestAverage | None:
+    """Load the best average in the folder; None if nothing was validated there.
+
+    Raises:
+        ManifestError: the file is damaged.
+    """
+    path = folder / BEST
+    return BestAverage(**_loaded(path, torch.device("cpu"))) if path.exists() else None
+
+
+def save_best(best: BestAverage, folder: Path) -> None:
+    """Replace the best average in the folder."""
+    replace_file(folder / BEST, {name: getattr(best, name) for name in BestAverage.__slots__})
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def _loaded(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise ManifestError(
+            f"the file is damaged: {reason}", where=str(path), remedy="Choose another --out, or delete it."
+        ) from error
+    return content
+
+
 def replace_file(path: Path, content: Mapping[str, object]) -> None:
-    """Write `content` with torch.save, atomically."""
+    """Write `content` with torch.save, atomically.
+
+    Raises:
+        DiskFull, StorageError: the disk is full, or fails.
+    """
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with partial.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:  # torch raises a RuntimeError about positions when the disk is full
+        partial.unlink(missing_ok=True)
+        cause = error if isinstance(error, OSError) else OSError(errno.ENOSPC, str(error))
+        raise storage_error(cause, str(path)) from error
     os.replace(partial, path)  # noqa: PTH105 replaces on every system

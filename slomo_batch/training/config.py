@@ -153,6 +153,8 @@ class TrainingConfig:
             yield _problem("teacher", "requires losses.taught, and losses.taught requires a teacher")
         if bool(self.guide) != bool(losses.guided):
             yield _problem("guide", "requires losses.guided, and losses.guided requires a guide")
+        if self.samples.stored and self.network != "matched":
+            yield _problem("samples.stored", "belongs to the network `matched` only")
         if self.samples.margin_px % STORED_STEP_PX:
             yield _problem("samples.margin_px", f"must be a multiple of {STORED_STEP_PX}, got {self.samples.margin_px}")
 

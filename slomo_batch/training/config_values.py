@@ -21,6 +21,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "falls": _SHARE,
     "last_share": _SHARE,
     "ema_decay": _SHARE,
+    "crop_px": (1, MAX_INTEGER),
     "stride": (1, MAX_INTEGER),
     "film_share": _SHARE,
     "span_shares": _SHARE,

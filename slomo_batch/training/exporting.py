@@ -12,17 +12,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 
+from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
 from slomo_batch.interpolators.superslomo.synthesis import MEAN
 from slomo_batch.interpolators.superslomo.weights import PRIOR_KEY, SCALES_KEY
 from slomo_batch.sanitize import one_line
 from slomo_batch.serialization import to_json
+from slomo_batch.training.checkpoint import BestAverage, load_best
 from slomo_batch.training.config import BLOCK_PX, TrainingConfig, read_config
 from slomo_batch.training.programs import run_program
-from slomo_batch.training.run_folder import BEST, METRICS
+from slomo_batch.training.run_folder import BEST
+from slomo_batch.training.run_log import log
 
 LICENSE = "MIT"
 INPUT_NOTES = {
@@ -43,16 +45,36 @@ INPUT_NOTES = {
 
 
 def export(config: TrainingConfig, run: Path, name: str, ladder: Mapping[str, float] | None = None) -> Path:
-    """Export the best average of a run as `name` and return the file; `ladder` is the PSNR in dB of each row."""
-    best = torch.load(run / BEST, weights_only=True)
-    tensors = {key: tensor.half().contiguous() for key, tensor in best["average"].items()}
-    path = run / f"{name}.safetensors"
-    header = metadata(config, name, step=best["step"], scores=read_scores(run, best["step"]))
-    save_file(tensors, path, header | ({"ladder_psnr_db": _rounded(ladder)} if ladder else {}))
-    return path
+    """Export the best average of a run as `name` and return the file; `ladder` is the PSNR in dB of each row.
+
+    Raises:
+        ManifestError: the run was never validated, or it is of another config.
+    """
+    best = _best_of(config, run)
+    log(f"the best average is that of step {best.step:,}: {best.scores['mean']:.3f} dB")
+    tensors = {key: tensor.half().contiguous() for key, tensor in best.average.items()}
+    path, partial = run / f"{name}.safetensors", run / f"{name}.partial"
+    header = metadata(config, name, step=best.step, scores=best.scores)
+    save_file(tensors, partial, header | ({"ladder_psnr_db": _rounded(ladder)} if ladder else {}))
+    return partial.replace(path)
 
 
-def metadata(config: TrainingConfig, name: str, *, step: int, scores: dict[str, float]) -> dict[str, str]:
+def _best_of(config: TrainingConfig, run: Path) -> BestAverage:
+    best = load_best(run)
+    if best is None:
+        raise ManifestError(
+            f"there is no {BEST}: nothing was validated",
+            where=str(run),
+            remedy="Train again with --validate-every; of a run on S3, copy the file into a local folder first.",
+        )
+    if best.config != config.digest():
+        raise ManifestError(
+            "the run is of another config", where=str(run / BEST), remedy="Give the config that it was trained with."
+        )
+    return best
+
+
+def metadata(config: TrainingConfig, name: str, *, step: int, scores: Mapping[str, float]) -> dict[str, str]:
     """Return the header of a weights file."""
     return {
         "format": "pt",
@@ -74,18 +96,20 @@ def _rounded(scores: Mapping[str, float]) -> str:
     return json.dumps({key: round(score, 2) for key, score in scores.items()})
 
 
-def read_scores(run: Path, step: int) -> dict[str, float]:
-    """Read the validation scores of a step from the metrics of the run."""
-    lines = [json.loads(line) for line in (run / METRICS).read_text(encoding="utf-8").splitlines()]
-    scores: dict[str, float] = next(
-        line["validation"] for line in lines if line["step"] == step and "validation" in line
-    )
-    return scores
-
-
 def read_ladder(report: Path) -> dict[str, float]:
-    """Read PSNR in dB by clip and factor from a report of `slomo-batch evaluate` on these weights alone."""
+    """Read PSNR in dB by clip and factor from a report of `slomo-batch evaluate` on these weights alone.
+
+    Raises:
+        ManifestError: it measures several methods.
+    """
     scores = json.loads(report.read_text(encoding="utf-8"))["scores"]
+    labels = {score["entry"]["label"] for score in scores}
+    if len(labels) != 1:
+        raise ManifestError(
+            f"the report must measure these weights alone, got {', '.join(sorted(labels)) or 'nothing'}",
+            where=str(report),
+            remedy="Evaluate with --method superslomo --weights FILE.",
+        )
     return {f"{Path(score['name']).stem} {score['factor']}x": score["psnr_db"] for score in scores}
 
 

@@ -24,13 +24,22 @@ class Guide:
         """Let each process load its own."""
         return Guide, (self._name,)
 
+    def load(self) -> Guided:
+        """Return the network, loaded once.
+
+        Raises:
+            WeightsError: the weights cannot be used, or are not those of `guided`.
+        """
+        self._network = self._network or self._loaded()
+        return self._network
+
     def flows(self, i0_CHW: Tensor, i1_CHW: Tensor) -> Tensor:
         """Return its flow, like `flows` of a training sample.
 
         Raises:
             WeightsError: the weights cannot be used, or are not those of `guided`.
         """
-        network = self._network = self._network or self._loaded()
+        network = self.load()
         height, width = i0_CHW.shape[-2:]
         below, right = (-length % network.size_multiple() for length in (height, width))
         padded = functional.pad(torch.stack((i0_CHW, i1_CHW)), (0, right, 0, below), mode="replicate")

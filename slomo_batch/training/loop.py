@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
+from slomo_batch.errors import ManifestError
 from slomo_batch.training.checkpoint import TrainingState, checkpoint_id, load_or_start, save
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.distributed import WorkerGroup, WorkerSampler
@@ -52,7 +53,7 @@ class LoopOptions:
 
 def train(
     config: TrainingConfig,
-    samples: Dataset[TrainingSample],
+    open_samples: Callable[[], Dataset[TrainingSample]],
     run_folder: RunFolder,
     *,
     options: LoopOptions,
@@ -64,7 +65,8 @@ def train(
 
     Args:
         config: the training config.
-        samples: the data set; step k takes samples [k * batch, (k + 1) * batch).
+        open_samples: opens the data set, of which step k takes samples [k * batch, (k + 1) * batch). It may write to
+            the run's folder: it is called once the folder is locked, and its checkpoint is known to be this run's.
         run_folder: stores the checkpoint, the metrics and the best average so far.
         options: options that do not change the weights.
         validate: returns the scores of a network, including `mean`; called with the moving average.
@@ -72,7 +74,8 @@ def train(
         data: id of the data that the config's sources resolved to.
 
     Raises:
-        ManifestError: the checkpoint belongs to another config or other data, or differs between workers.
+        ManifestError: the checkpoint belongs to another config or other data, or differs between workers; or the loss
+            is no longer a finite number.
         JobTaken: another run uses this folder.
     """
     torch.set_num_threads(options.threads)
@@ -81,8 +84,9 @@ def train(
         run_folder.download()
         state = load_or_start(config, data, run_folder.folder, group.device)
         group.check_equal(state.step, "checkpoint")
-        loop = TrainingLoop(config, state, run_folder, options=options, validate=validate, group=group)
-        loop.run(samples, checkpoint_id=checkpoint_id(config, data))
+        of = checkpoint_id(config, data)
+        loop = TrainingLoop(config, state, run_folder, options=options, validate=validate, group=group, of=of)
+        loop.run(open_samples())
     return state.average
 
 
@@ -98,20 +102,23 @@ class TrainingLoop:
         options: LoopOptions,
         validate: Validate,
         group: WorkerGroup,
+        of: str,
     ) -> None:
-        """Start from `state`, which is the same on all workers of the group."""
+        """Start from `state`, which is the same on all workers of the group; `of` is the id of the run."""
         self._config, self._state, self._run_folder, self._options = config, state, run_folder, options
-        self._validate, self._group = validate, group
+        self._validate, self._group, self._of = validate, group, of
         vgg = build_perceptual_losses(config, group.device)
         self._model: nn.Module = TrainingModel(state.network, config, vgg)
         if group.size > 1:
             self._model = DistributedDataParallel(self._model)
-        self._run_log = RunLog(run_folder.folder, step=state.step) if group.is_leader else None
+        self._run_log = (
+            RunLog(run_folder.folder, step=state.step, of=of, config=config.digest()) if group.is_leader else None
+        )
         if group.is_leader and (config.losses.perceptual or config.losses.style) and vgg is None:
             log("the perceptual and the style loss are off: losses.vgg16 is not set")
 
-    def run(self, samples: Dataset[TrainingSample], *, checkpoint_id: str) -> None:
-        """Run the remaining steps, up to `stop_at`; checkpoints are saved under `checkpoint_id`."""
+    def run(self, samples: Dataset[TrainingSample]) -> None:
+        """Run the remaining steps, up to `stop_at`."""
         state, last = self._state, min(self._options.stop_at or self._config.steps, self._config.steps)
         if state.step == 0:
             self._run_validation()
@@ -128,10 +135,11 @@ class TrainingLoop:
             if is_last:
                 break
             if self._group.is_leader and time.monotonic() - saved_s >= self._options.checkpoint_s:
-                self._save(checkpoint_id)
+                _check_finite(metrics)
+                self._save()
                 saved_s = time.monotonic()
         if self._run_log is not None:
-            self._save(checkpoint_id)
+            self._save()
             if state.step < self._config.steps:
                 log(f"stopped after step {state.step:,} of {self._config.steps:,}; the same command goes on")
             self._run_log.close()
@@ -158,9 +166,14 @@ class TrainingLoop:
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(config, state.step)
         output: LossOutput = self._model(batch, self._group.mean(batch["has_flow"].sum()), state.step)
+        waits = self._group.device.type == "cpu"  # a GPU would have to be waited for
+        if waits:
+            _check_finite({"loss": output.loss.detach()})
         state.optimizer.zero_grad(set_to_none=True)
         output.loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.max_gradient_norm or math.inf)
+        if waits:
+            _check_finite({"gradient_norm": norm.detach()})
         state.optimizer.step()
         update_ema(state.average, state.network, config.ema_decay)
         if self._run_log is not None and state.step % PICTURES_EVERY == 0:
@@ -170,6 +183,7 @@ class TrainingLoop:
 
     def _log(self, metrics: Mapping[str, Tensor], steps_per_s: float) -> None:
         """Log the means over all workers; a collective operation that every worker must call."""
+        _check_finite(metrics)
         numbers = {name: float(self._group.mean(value)) for name, value in metrics.items()}
         if self._run_log is not None:
             numbers["learning_rate"] = learning_rate(self._config, self._state.step - 1)
@@ -185,8 +199,22 @@ class TrainingLoop:
         if self._run_log is not None and self._options.validate_every:
             self._run_log.validation(self._state, self._validate(self._state.average))
 
-    def _save(self, checkpoint_id: str) -> None:
+    def _save(self) -> None:
         if self._run_log is not None:
             self._run_log.flush()
-        save(self._state, checkpoint_id, self._run_folder.folder)
+        save(self._state, self._of, self._run_folder.folder)
         self._run_folder.upload()
+
+
+def _check_finite(metrics: Mapping[str, Tensor]) -> None:
+    """Check the loss and the norm of the gradient, if they are among the metrics, before they spoil a checkpoint.
+
+    Raises:
+        ManifestError: the run has diverged.
+    """
+    for name in metrics.keys() & {"loss", "gradient_norm"}:
+        if not bool(torch.isfinite(metrics[name])):
+            raise ManifestError(
+                f"the run has diverged: its {name.replace('_', ' ')} is {float(metrics[name])}",
+                remedy="Lower learning_rate or max_gradient_norm, and choose another --out.",
+            )

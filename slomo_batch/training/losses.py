@@ -276,7 +276,7 @@ def taught(made: Prediction, truth: Target, motion: TrueMotion) -> Tensor:
     away = (away + endpoint_error(made.flows_t[:, 2:], motion.flows_t[:, 2:])).clamp(max=MOST_TAUGHT_PX)
     unknown_B = 1 - truth.has_flow
     counted = (away * is_better).mean(dim=(1, 2, 3)) * unknown_B
-    return counted.sum() / unknown_B.sum().clamp(min=1)
+    return counted.sum() / _num_unknown(truth)
 
 
 def guided(made: Prediction, truth: Target, motion: TrueMotion) -> Tensor:
@@ -291,7 +291,13 @@ def guided(made: Prediction, truth: Target, motion: TrueMotion) -> Tensor:
         )
         away = endpoint_error(ours, theirs).clamp(max=MOST_GUIDED_PX)
         total = total + ((away * is_better).mean(dim=(1, 2, 3)) * unknown_B).sum()
-    return total / unknown_B.sum().clamp(min=1)
+    return total / _num_unknown(truth)
+
+
+def _num_unknown(truth: Target) -> Tensor:
+    """Samples with unknown flow, the mean over all workers; 1 if there are none."""
+    num = len(truth.has_flow) - truth.num_flows
+    return torch.where(num > 0, num, 1)
 
 
 def _misfit(image_BCHW: Tensor, warped_BCHW: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.sanitize import one_line
+from slomo_batch.serialization import digest
 from slomo_batch.training.image_files import Rgb, read_frames, read_photograph
 from slomo_batch.training.programs import run_program
 
@@ -191,6 +192,14 @@ def open_film_windows(folder: Path, name: str) -> MappedWindows:
     if not path.exists():
         raise ManifestError("prepared training data not found", where=str(path), remedy="Run `make training-data`.")
     return MappedWindows(path)
+
+
+def prepared_id(folder: Path) -> Iterator[str]:
+    """Yield what tells prepared data from others: of each array the name, the size, and a digest of its beginning."""
+    for path in sorted(folder.rglob("*.npy")):
+        with path.open("rb") as file:
+            beginning = file.read(1 << 16)
+        yield digest(path.relative_to(folder).as_posix(), str(path.stat().st_size), beginning)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

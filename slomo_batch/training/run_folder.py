@@ -26,6 +26,8 @@ BEST = "best.pt"
 """The moving average with the best validation score."""
 TENSORBOARD = "tensorboard"
 """Folder of the TensorBoard files."""
+SAMPLES = "samples-"
+"""How the names of folders of stored samples begin."""
 LOCK = "in-use"
 LOCK_TIMEOUT_S = 60.0
 """How long to wait for the worker of a killed run to exit."""
@@ -77,15 +79,19 @@ class RunFolder:
             self._uploaded[name] = _file_state(self.folder / name)
 
     def upload(self) -> None:
-        """Upload changed files to S3."""
+        """Upload changed files to S3, except stored samples, of which there are gigabytes."""
         if self._store is None:
             return
-        files = [path for path in self.folder.rglob("*") if path.is_file() and path.name != LOCK]
+        files = [path for path in self.folder.rglob("*") if path.is_file() and not self._stays_here(path)]
         for path in sorted(files, key=lambda path: (path.name == CHECKPOINT, path)):
             key, state = path.relative_to(self.folder).as_posix(), _file_state(path)
             if self._uploaded.get(key) != state:
                 self._store.put_file(key, path)
                 self._uploaded[key] = state
+
+    def _stays_here(self, path: Path) -> bool:
+        top = path.relative_to(self.folder).parts[0]
+        return top == LOCK or top.startswith(SAMPLES) or path.suffix == ".partial"
 
     @contextmanager
     def locked(self) -> Iterator[None]:

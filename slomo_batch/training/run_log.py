@@ -1,26 +1,27 @@
 """The log of a run: metrics.jsonl, TensorBoard and stderr. Only the leader writes it."""
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-
 from slomo_batch.sanitize import one_line
-from slomo_batch.training.checkpoint import TrainingState, replace_file
+from slomo_batch.training.checkpoint import BestAverage, TrainingState, load_best, save_best
 from slomo_batch.training.losses import Prediction
-from slomo_batch.training.run_folder import BEST, METRICS, TENSORBOARD
+from slomo_batch.training.run_folder import METRICS, TENSORBOARD
 from slomo_batch.training.samples import TrainingSample
 from slomo_batch.training.tensorboard import TensorBoardWriter
 
 
 class RunLog:
-    """The log of a run in its folder, continued after `step`; lines of later steps, lost in a kill, are removed."""
+    """The log of a run in its folder, continued after `step`; lines of later steps, lost in a kill, are removed.
 
-    def __init__(self, folder: Path, *, step: int) -> None:
-        self._folder = folder
+    `of` is the id of the run, `config` the digest of its config. What an earlier run of another config left in the
+    folder before its first checkpoint is replaced.
+    """
+
+    def __init__(self, folder: Path, *, step: int, of: str, config: str) -> None:
+        self._folder, self._of, self._config = folder, of, config
         self._metrics = folder / METRICS
         drop_lines_after(self._metrics, step)
         self._tensorboard = TensorBoardWriter(folder / TENSORBOARD, step=step)
@@ -37,9 +38,16 @@ class RunLog:
 
     def validation(self, state: TrainingState, scores: Mapping[str, float]) -> None:
         """Log the scores of the moving average, and save it if it is the best so far."""
-        if scores["mean"] > self._best_mean():
-            content = {"step": state.step, "mean": scores["mean"], "average": state.average.state_dict()}
-            replace_file(self._folder / BEST, content)
+        best = load_best(self._folder)
+        if best is None or best.of != self._of or scores["mean"] > best.scores["mean"]:
+            now = BestAverage(
+                of=self._of,
+                config=self._config,
+                step=state.step,
+                scores=dict(scores),
+                average=state.average.state_dict(),
+            )
+            save_best(now, self._folder)
         self._line({"step": state.step, "validation": dict(scores)})
         self._tensorboard.numbers(state.step, scores, group="validation")
         log(f"step {state.step}: validation {scores['mean']:.3f} dB")
@@ -51,10 +59,6 @@ class RunLog:
     def close(self) -> None:
         """Flush everything to disk, and close."""
         self._tensorboard.close()
-
-    def _best_mean(self) -> float:
-        path = self._folder / BEST
-        return float(torch.load(path, map_location="cpu", weights_only=True)["mean"]) if path.exists() else -math.inf
 
     def _line(self, line: Mapping[str, object]) -> None:
         with self._metrics.open("a", encoding="utf-8") as file:
@@ -68,7 +72,9 @@ def log(line: str) -> None:
 
 
 def drop_lines_after(path: Path, step: int) -> None:
-    """Remove the lines of steps after `step`, and an incomplete last line."""
+    """Remove the lines of steps after `step`, and an incomplete last line; all if the run begins, at step 0."""
+    if not step:
+        path.unlink(missing_ok=True)
     if not path.exists():
         return
     kept = []

@@ -7,7 +7,8 @@ the same, as sample k is.
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from slomo_batch.errors import ManifestError
+from slomo_batch.storage.local_errors import storage_error
+from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.samples import SampleDataset, TrainingSample
 
 PICTURES = ("seen0", "seen1", "i0", "frame", "i1")
@@ -25,16 +29,20 @@ RECOLORED_SHARE = 0.3
 """Share of uses with the colors in another order."""
 NOTED_EVERY = 100
 """Samples between two notes of how many are stored."""
+SINGLE_WORKER = WorkerGroup()
 SPANS = {"flows": 4, "flows_t": 4, "guide": 4, "taught_error": 4, "visible": 2}
 """Resolution of what is not at the resolution of the pictures, as a divisor."""
 
 
 class StoredSamples(Dataset[TrainingSample]):
-    """Variations of stored samples."""
+    """Variations of the samples that a worker has stored; of several workers, each uses its own."""
 
-    def __init__(self, folder: Path, *, crop_px: int, seed: int) -> None:
-        """Use what `store` has stored; variations have `crop_px` rows and columns."""
+    def __init__(
+        self, folder: Path, *, crop_px: int, seed: int, batch: int = 1, group: WorkerGroup = SINGLE_WORKER
+    ) -> None:
+        """Use what `store` has stored; variations have `crop_px` rows and columns. A step takes `batch` of them."""
         self._folder, self._crop_px, self._seed = folder, crop_px, seed
+        self._batch, self._each, self._rank = batch, batch // group.size, group.rank
 
     @cached_property
     def _arrays(self) -> Mapping[str, NDArray[np.generic]]:
@@ -46,8 +54,12 @@ class StoredSamples(Dataset[TrainingSample]):
         return {name: value for name, value in vars(self).items() if name != "_arrays"}
 
     def __getitem__(self, number: int) -> TrainingSample:
-        """Return variation `number`. Each stored sample is used once before any is used again."""
-        turn, place = divmod(number, len(self._arrays["t"]))
+        """Return variation `number`, which is of this worker's part of a batch.
+
+        The worker uses each sample that it has stored once before any again.
+        """
+        step, in_batch = divmod(number, self._batch)
+        turn, place = divmod(step * self._each + in_batch - self._rank * self._each, len(self._arrays["t"]))
         order = np.random.default_rng((self._seed, turn)).permutation(len(self._arrays["t"]))
         rng = np.random.default_rng((self._seed, number, 1))
         margin = self._arrays["frame"].shape[-1] - self._crop_px
@@ -112,6 +124,10 @@ def store(samples: SampleDataset, folder: Path, numbers: range, *, processes: in
     """Store the samples with these numbers, or the rest of them if an earlier call was interrupted.
 
     `processes`: data workers that make them; 0: this one does.
+
+    Raises:
+        ManifestError: what an earlier call stored is damaged.
+        DiskFull, StorageError: the disk is full, or fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = _number_made(folder)
@@ -143,16 +159,48 @@ class _Numbered(Dataset[TrainingSample]):
 
 
 def _opened(folder: Path, like: TrainingSample, number: int, *, is_new: bool) -> Mapping[str, NDArray[np.generic]]:
+    """Open an array for each value of a sample, of so many samples; with `is_new`, on disk that is reserved for it."""
+
     def opened(name: str, value: NDArray[np.generic]) -> NDArray[np.generic]:
         path, shape = folder / f"{name}.npy", (number, *value.shape)
-        return np.lib.format.open_memmap(path, mode="w+" if is_new else "r+", dtype=value.dtype, shape=shape)
+        if is_new:
+            _reserve(path, value.dtype, shape)
+        with _damage_reported(folder):
+            there = np.load(path, mmap_mode="r")  # opened to write, a file that was cut off would grow
+            if (there.shape, there.dtype) != (shape, value.dtype):
+                raise ValueError(f"{path.name} has other samples")
+        array: NDArray[np.generic] = np.load(path, mmap_mode="r+")
+        return array
 
     return {name: opened(name, value.numpy()) for name, value in like.items()}
 
 
+def _reserve(path: Path, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
+    """Create an array of zeros whose disk space is there: a write into an array without it would end the process."""
+    try:
+        np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        raise storage_error(error, str(path)) from error
+
+
 def _number_made(folder: Path) -> int:
     path = folder / "stored.json"
-    return int(json.loads(path.read_text("utf-8"))["made"]) if path.exists() else 0
+    with _damage_reported(folder):
+        return int(json.loads(path.read_text("utf-8"))["made"]) if path.exists() else 0
+
+
+@contextmanager
+def _damage_reported(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, EOFError) as error:  # a JSONDecodeError is a ValueError
+        raise ManifestError(
+            f"the stored samples are damaged: {error}",
+            where=str(folder),
+            remedy="Delete this folder: they are made again.",
+        ) from error
 
 
 def _note_made(folder: Path, arrays: Mapping[str, NDArray[np.generic]], made: int) -> None:

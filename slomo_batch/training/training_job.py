@@ -4,6 +4,7 @@ Videos are found and indexed once, where the job is prepared.
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,9 +23,9 @@ from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.guide import Guide
 from slomo_batch.training.loop import LoopOptions, train
 from slomo_batch.training.model import TrainableNetwork, build_network, build_perceptual_losses
-from slomo_batch.training.prepare import Window, load_photographs, open_film_windows
+from slomo_batch.training.prepare import Window, load_photographs, open_film_windows, prepared_id
 from slomo_batch.training.rife import Rife
-from slomo_batch.training.run_folder import RunFolder
+from slomo_batch.training.run_folder import SAMPLES, RunFolder
 from slomo_batch.training.run_log import log
 from slomo_batch.training.samples import SampleDataset, TrainingSample
 from slomo_batch.training.stored_samples import StoredSamples, store
@@ -52,8 +53,9 @@ class TrainingJob:
     """Videos to validate on."""
 
     def data_id(self) -> str:
-        """Return an id of the training videos: a digest of their fingerprints."""
-        return digest(*(film.source.fingerprint for film in self.films))
+        """Return an id of the training data: a digest of the fingerprints of videos, and of what is prepared."""
+        prepared = prepared_id(Path(self.config.sources.prepared)) if self.config.sources.prepared else ()
+        return digest(*(film.source.fingerprint for film in self.films), *prepared)
 
 
 # ---- preparing ------------------------------------------------------------------------------------------------------
@@ -92,7 +94,7 @@ def find_videos(videos: VideoSource) -> list[Source]:
     """Find the videos of one entry in `sources`.
 
     Raises:
-        ManifestError: no video is found, or one in the list `names` is missing.
+        ManifestError: no video is found, or one in the list `names` is missing or there several times.
     """
     given = {"table": videos.table} if videos.table else {"uri": videos.uri, "except": list(videos.without)}
     location = videos.uri or videos.table
@@ -102,12 +104,18 @@ def find_videos(videos: VideoSource) -> list[Source]:
         raise ManifestError("cannot find these videos", where=location, problems=(str(error),)) from error
     if not videos.names:
         return found
-    by_name = {source.uri.name: source for source in found}
+    by_name: dict[str, list[Source]] = defaultdict(list)
+    for source in found:
+        by_name[source.uri.name].append(source)
     names = list(_read_list(videos.names))
-    missing = tuple(f"{name} is in the list, but not in {location}" for name in names if name not in by_name)
-    if missing or not names:
-        raise ManifestError("cannot use the list of videos", problems=missing or ("it is empty",), where=videos.names)
-    return [by_name[name] for name in names]
+    problems = tuple(
+        f"{name} is in the list, but {'not' if name not in by_name else 'several times'} in {location}"
+        for name in names
+        if len(by_name.get(name, ())) != 1
+    )
+    if problems or not names:
+        raise ManifestError("cannot use the list of videos", problems=problems or ("it is empty",), where=videos.names)
+    return [by_name[name][0] for name in names]
 
 
 def _read_list(uri: str) -> Iterator[str]:
@@ -124,10 +132,14 @@ def check_job(job: TrainingJob) -> None:
 
     Raises:
         ManifestError: data are missing.
-        WeightsError: the initial weights or the VGG16 weights cannot be used.
+        WeightsError: the initial weights, the VGG16 weights, the teacher or the guide cannot be used.
     """
     open_samples(job)
     open_validation(job)
+    if job.config.teacher:
+        Rife().load()
+    if job.config.guide:
+        Guide(job.config.guide).load()
     build_network(job.config)
     build_perceptual_losses(job.config, torch.device("cpu"))
 
@@ -143,7 +155,7 @@ def run_worker(job: TrainingJob, group: WorkerGroup) -> TrainableNetwork:
     with RunFolder(job.run_uri) as run_folder:
         return train(
             config,
-            _samples_of_worker(job, run_folder.folder, group),
+            partial(_samples_of_worker, job, run_folder.folder, group),
             run_folder,
             options=job.options,
             validate=validate,
@@ -157,10 +169,10 @@ def _samples_of_worker(job: TrainingJob, folder: Path, group: WorkerGroup) -> Da
     config, samples = job.config, open_samples(job)
     if not config.samples.stored:
         return samples
-    stored = folder / f"samples-{config.digest()[:8]}-{group.rank}"
+    stored = folder / f"{SAMPLES}{config.digest()[:8]}-{group.rank}-of-{group.size}"
     numbers = range(group.rank, max(config.samples.stored, group.size), group.size)
     store(samples, stored, numbers, processes=job.options.data_workers, log=log)
-    return StoredSamples(stored, crop_px=config.samples.crop_px, seed=config.seed)
+    return StoredSamples(stored, crop_px=config.samples.crop_px, seed=config.seed, batch=config.batch, group=group)
 
 
 def open_samples(job: TrainingJob) -> SampleDataset:
@@ -173,7 +185,8 @@ def open_samples(job: TrainingJob) -> SampleDataset:
     film: Sequence[Window] = VideoWindows(
         job.films, LOCATE, longest_px=config.sources.longest_px, stride=config.sources.stride
     )
-    stills = []
+    stills: list[Window] = []
+    prepared: Sequence[Window] = ()
     if config.sources.prepared:
         folder = Path(config.sources.prepared)
         prepared = open_film_windows(folder, "film-train")
@@ -186,13 +199,21 @@ def open_samples(job: TrainingJob) -> SampleDataset:
     if mix.film_share > 0 and not film:
         raise ManifestError("no film to train on", remedy="Set sources.videos, or samples.film_share: 0.")
     drawn = replace(mix, crop_px=mix.crop_px + mix.margin_px) if mix.stored else mix
-    faults = tuple(_too_small(job, drawn.crop_px))
+    faults = (*_prepared_too_small(job, prepared, drawn.crop_px), *_too_small(job, drawn.crop_px))
     if faults:
         keys = "samples.crop_px" + (" + margin_px" if mix.stored else "")
         raise ManifestError(f"pictures are smaller than {keys}, {drawn.crop_px}", problems=faults)
     prior = None if config.network == "matched" else config.prior
     teacher, guide = Rife() if config.teacher else None, Guide(config.guide) if config.guide else None
     return SampleDataset(stills, film, drawn, seed=config.seed, prior=prior, teacher=teacher, guide=guide)
+
+
+def _prepared_too_small(job: TrainingJob, film: Sequence[Window], side_px: int) -> Iterator[str]:
+    """The prepared film, if it is too small; all its windows have one size."""
+    if film and job.config.samples.film_share > 0:
+        height, width = film[0].shape[1:3]
+        if min(width, height) < side_px:
+            yield f"{job.config.sources.prepared}: {width}x{height}"
 
 
 def _too_small(job: TrainingJob, side_px: int) -> Iterator[str]:

@@ -24,6 +24,7 @@ from slomo_batch.evaluation.report import ClipProtocol, Report, score_rows
 from slomo_batch.evaluation.scores_table import scores_parquet
 from slomo_batch.evaluation.tables import format_tables
 from slomo_batch.evaluation.worst_frames import WorstFrames
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.serialization import from_json, to_json
 from tests.interpolators.footage import real_clip
 
@@ -145,6 +146,16 @@ def test_doubt_is_acted_on_as_in_a_job() -> None:
     assert hold[9] == duplicate[9] != trust[9]
     assert hold[5] == trust[5]
     assert blend[9] not in {trust[9], duplicate[9]}
+
+
+def test_files_of_one_name_have_labels_of_their_own(fade: Path, tmp_path: Path) -> None:
+    paths = []
+    for folder, name in (("a", "compact-1"), ("b", "compact-3")):
+        (tmp_path / folder).mkdir()
+        paths.append(shutil.copy(shipped_file(name), tmp_path / folder / "trained.safetensors"))
+    named = method_choices(["superslomo"], [*map(str, paths), "compact-2"], None)
+    scores = evaluated(fade, named=named).scores
+    assert [score.entry.label for score in scores] == [*map(str, paths), "compact-2"]
 
 
 def test_a_method_with_context_does_not_change_the_frames_of_others(fade: Path) -> None:

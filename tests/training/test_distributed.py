@@ -53,8 +53,8 @@ group = current_group()
 config = replace(SHORT, batch=4, steps=2)
 run_folder = RunFolder(Uri(f"{folder}/{size}-{rank}"))
 state = load_or_start(config, "", run_folder.folder, group.device)
-loop = TrainingLoop(config, state, run_folder, options=OPTIONS, validate=nothing, group=group)
-loop.run(samples(), checkpoint_id="")
+loop = TrainingLoop(config, state, run_folder, options=OPTIONS, validate=nothing, group=group, of="")
+loop.run(samples())
 torch.save({
     "gradients": [parameter.grad for parameter in state.network.parameters()],
     "average": [parameter.detach() for parameter in state.average.parameters()],

@@ -2,8 +2,11 @@
 
 import json
 import math
+import resource
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from slomo_batch.errors import ManifestError, WeightsError
+from slomo_batch.errors import DiskFull, ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
 from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.interpolators.superslomo.weights import load
+from slomo_batch.training.checkpoint import replace_file
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.exporting import export, metadata, read_ladder
 from slomo_batch.training.learning_rate import learning_rate
@@ -51,7 +55,7 @@ def train(
     config: TrainingConfig, drawn: SampleDataset, folder: Path, options: LoopOptions, validate: Validate
 ) -> TrainableNetwork:
     """Train in a folder."""
-    return train_at(config, drawn, RunFolder(Uri(folder)), options=options, validate=validate)
+    return train_at(config, lambda: drawn, RunFolder(Uri(folder)), options=options, validate=validate)
 
 
 def weights(network: TrainableNetwork) -> torch.Tensor:
@@ -101,15 +105,75 @@ def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
     assert header["training_samples"] == "2"
     assert json.loads(header["validation_psnr_db"]) == {"mean": 32.0}
     report = tmp_path / "report.json"
-    report.write_text(json.dumps({"scores": [{"name": "bikes.mp4", "factor": 2, "psnr_db": 33.064}]}))
+    row = {"name": "bikes.mp4", "factor": 2, "psnr_db": 33.064, "entry": {"label": "compact-9.safetensors"}}
+    report.write_text(json.dumps({"scores": [row]}))
     with safe_open(export(config, tmp_path, "compact-9", read_ladder(report)), framework="pt") as opened:
         assert json.loads(opened.metadata()["ladder_psnr_db"]) == {"bikes 2x": 33.06}
+    report.write_text(json.dumps({"scores": [row, {**row, "entry": {"label": "flow"}}]}))
+    with pytest.raises(ManifestError, match=r"these weights alone, got compact-9\.safetensors, flow"):
+        read_ladder(report)
     loaded = load(file)
     assert loaded.prior == config.prior == PriorSearch()
-    with_other = replace(config, prior=PriorSearch(refinement_iterations=0, median_px=3))
-    assert load(export(with_other, tmp_path, "compact-9")).prior == with_other.prior
     assert loaded.network == "superslomo-guided"
     assert {tensor.dtype for tensor in loaded.tensors.values()} == {torch.float16}
+
+
+def test_the_header_states_the_prior_of_the_config(tmp_path: Path) -> None:
+    config = replace(SHORT, steps=1, prior=PriorSearch(refinement_iterations=0, median_px=3))
+    train(config, samples(), tmp_path, replace(OPTIONS, validate_every=1), nothing)
+    assert load(export(config, tmp_path, "compact-9")).prior == config.prior
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_leaves_nothing_to_another(tmp_path: Path) -> None:
+    first, second = replace(SHORT, steps=1), replace(SHORT, steps=1, seed=SHORT.seed + 1)
+    validating = replace(OPTIONS, validate_every=1)
+    train(first, samples(), tmp_path, validating, lambda _: {"mean": 50.0})
+    (tmp_path / CHECKPOINT).unlink()
+    with pytest.raises(ManifestError, match="of another config"):
+        export(second, tmp_path, "compact-9")
+    train(second, samples(), tmp_path, validating, lambda _: {"mean": 20.0})
+    assert [line["validation"]["mean"] for line in lines(tmp_path)] == [20, 20]
+    with safe_open(export(second, tmp_path, "compact-9"), framework="pt") as opened:
+        assert json.loads(opened.metadata()["validation_psnr_db"]) == {"mean": 20.0}
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, BEST])
+def test_a_damaged_file_of_a_run_is_named(name: str, tmp_path: Path) -> None:
+    validating = replace(OPTIONS, validate_every=1)
+    train(SHORT, samples(), tmp_path, replace(validating, stop_at=1), nothing)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:1000])
+    with pytest.raises(ManifestError, match="the file is damaged"):
+        train(SHORT, samples(), tmp_path, replace(validating, stop_at=2), nothing)
+
+
+def test_a_run_that_diverges_ends_with_the_reason_and_keeps_its_checkpoint(tmp_path: Path) -> None:
+    train(replace(SHORT, steps=8, learning_rate=1e9), samples(), tmp_path, replace(OPTIONS, stop_at=1), nothing)
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(ManifestError, match="the run has diverged"):
+        train(replace(SHORT, steps=8, learning_rate=1e9), samples(), tmp_path, OPTIONS, nothing)
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_is_an_error_that_says_so(tmp_path: Path) -> None:
+    train(replace(SHORT, steps=1), samples(), tmp_path, OPTIONS, nothing)
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+    with limited(len(kept) // 2), pytest.raises(DiskFull):
+        replace_file(tmp_path / CHECKPOINT, torch.load(tmp_path / CHECKPOINT, weights_only=True))
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@contextmanager
+def limited(size_bytes: int) -> Iterator[None]:
+    """Let this process write no file larger than that: as with a full disk, a write fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_the_header_of_the_papers_network_tells_its_input() -> None:
@@ -127,8 +191,9 @@ def test_weights_to_begin_with_are_of_the_shape_asked_for() -> None:
 
 def test_metrics_of_steps_that_a_kill_undid_are_dropped(tmp_path: Path) -> None:
     metrics = tmp_path / METRICS
+    train(replace(SHORT, steps=2), samples(), tmp_path, replace(OPTIONS, stop_at=1), nothing)
     metrics.write_text('{"step": 0, "loss": 2}\n{"step": 10, "loss": 1}\n{"step": 20, "lo')
-    train(replace(SHORT, steps=1), samples(), tmp_path, OPTIONS, nothing)
+    train(replace(SHORT, steps=2), samples(), tmp_path, OPTIONS, nothing)
     assert [line["step"] for line in lines(tmp_path)] == [0]
 
 

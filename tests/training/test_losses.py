@@ -12,6 +12,7 @@ from slomo_batch.training.losses import (
     LossWeights,
     Prediction,
     Target,
+    TrueMotion,
     census,
     charbonnier,
     decibels,
@@ -19,6 +20,7 @@ from slomo_batch.training.losses import (
     l1,
     laplacian,
     smoothness,
+    taught,
     total_loss,
     warping,
 )
@@ -105,6 +107,25 @@ def test_the_mean_of_two_workers_is_the_loss_of_one_that_has_all() -> None:
     ]
     assert float(flow_supervision(replace(made, flows=flows), whole)) == pytest.approx(1)
     assert float(sum(parts)) / 2 == pytest.approx(1)
+
+
+def test_what_is_taught_on_film_counts_the_same_on_two_workers() -> None:
+    made, one = panned()
+    has_flow = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    flows_t = torch.stack([torch.full((4, 16, 16), 2.0 + number) for number in range(4)])
+    frame = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    wrong = replace(made, frame=1 - frame, flows_t=torch.zeros(4, 4, 16, 16))
+
+    def part(of: slice, num_flows: float) -> Tensor:
+        motion = TrueMotion(
+            flows_t=flows_t[of], visible=flows_t[of], taught_error=torch.zeros_like(flows_t[of, :1]), guide=flows_t[of]
+        )
+        truth = replace(one, frame=frame[of], has_flow=has_flow[of], num_flows=torch.tensor(num_flows))
+        return taught(replace(wrong, frame=wrong.frame[of], flows_t=wrong.flows_t[of]), truth, motion)
+
+    both = (part(slice(0, 2), 0.5) + part(slice(2, 4), 0.5)) / 2
+    assert float(both) == pytest.approx(float(part(slice(0, 4), 1.0)))
+    assert float(both) > 1
 
 
 def test_the_right_flow_warps_better_than_none_and_the_opposite_worse() -> None:

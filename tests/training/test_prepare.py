@@ -34,7 +34,7 @@ Rgb = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
     [
         (prepare_module.main, ["none", "out"], "none/world.mp4 does not exist"),
         (exporting.main, ["none.yaml", "run", "best"], "none.yaml: cannot be read: No such file or directory"),
-        (exporting.main, [str(CONFIG), "run", "best"], "run/best.pt: No such file or directory"),
+        (exporting.main, [str(CONFIG), "run", "best"], "run: there is no best.pt: nothing was validated"),
     ],
 )
 def test_a_missing_input_of_a_program_is_an_error_without_traceback(

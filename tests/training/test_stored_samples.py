@@ -1,6 +1,7 @@
 """Stored samples: made once, also after an interruption, and varied so that motion still fits the pictures."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from slomo_batch.errors import DiskFull, ManifestError
 from slomo_batch.interpolators.superslomo.synthesis import half_size
 from slomo_batch.interpolators.superslomo.warp import exact_warp
 from slomo_batch.training.degrade import DegradationConfig
+from slomo_batch.training.distributed import WorkerGroup, WorkerSampler
 from slomo_batch.training.random_scenes import SceneConfig
 from slomo_batch.training.samples import SampleConfig, SampleDataset, TrainingSample
 from slomo_batch.training.stored_samples import StoredSamples, mirrored, reversed_in_time, store, transposed, varied
+from tests.training.test_loop import limited
 from tests.training.test_samples import film, photographs
 
 PAN = SceneConfig(max_motion_px=8, max_cut_outs=0, still_share=0, affine_share=0)
@@ -108,12 +112,50 @@ def total(sample: TrainingSample) -> float:
 def test_each_stored_sample_is_used_before_any_is_used_again(tmp_path: Path) -> None:
     stored(tmp_path)
     variations = StoredSamples(tmp_path, crop_px=80, seed=1)
-    brightness = sorted(
-        float(sample["frame"].float().sum()) for sample in (drawn()[number] for number in range(NUMBER))
-    )
+    brightness = sorted(total(drawn()[number]) for number in range(NUMBER))
     for turn in range(3):
         used = [variations[turn * NUMBER + place] for place in range(NUMBER)]
-        assert sorted(float(sample["frame"].float().sum()) for sample in used) == brightness
+        assert sorted(map(total, used)) == brightness
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_each_worker_uses_each_sample_that_it_stored_before_any_again(size: int, tmp_path: Path) -> None:
+    each, batch = 2, 2 * size
+    for rank in range(size):
+        group = WorkerGroup(rank=rank, size=size)
+        store(drawn(), tmp_path / str(rank), range(rank, 4 * size, size), processes=0, log=lambda _: None)
+        variations = StoredSamples(tmp_path / str(rank), crop_px=80, seed=1, batch=batch, group=group)
+        own = sorted(total(drawn()[number]) for number in range(rank, 4 * size, size))
+        numbers = list(WorkerSampler(batch=batch, first_step=0, steps=4, group=group))
+        for turn in (numbers[: 2 * each], numbers[2 * each :]):
+            assert sorted(total(variations[number]) for number in turn) == own
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("frame.npy", lambda path: path.write_bytes(path.read_bytes()[:1000])),
+        ("frame.npy", lambda path: path.write_bytes(b"")),
+        ("frame.npy", lambda path: path.unlink()),
+        ("frame.npy", lambda path: path.write_bytes(path.with_name("t.npy").read_bytes())),
+        ("stored.json", lambda path: path.write_text("")),
+        ("stored.json", lambda path: path.write_text('{"mad')),
+    ],
+)
+def test_damaged_samples_are_an_error_that_says_what_to_do(
+    name: str, damage: Callable[[Path], object], tmp_path: Path
+) -> None:
+    stored(tmp_path)
+    damage(tmp_path / name)
+    with pytest.raises(ManifestError, match=r"stored samples are damaged.*Delete this folder"):
+        stored(tmp_path)
+
+
+def test_samples_that_do_not_fit_on_the_disk_are_an_error_before_any_is_made(tmp_path: Path) -> None:
+    samples = Counting(most=1)  # one is drawn for its shape
+    with limited(20_000), pytest.raises(DiskFull):
+        stored(tmp_path, samples)
+    assert stored(tmp_path)[-1] == "stored 5 of 5 samples"
 
 
 class Counting(SampleDataset):

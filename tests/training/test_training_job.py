@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from slomo_batch.errors import ManifestError
+from slomo_batch.errors import ManifestError, WeightsError
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.training.config import DataSources, TrainingConfig, VideoSource
 from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.loop import LoopOptions
+from slomo_batch.training.run_folder import CHECKPOINT, LOCK, SAMPLES, RunFolder
 from slomo_batch.training.samples import SampleConfig
 from slomo_batch.training.training_job import (
     TrainingJob,
+    check_job,
     find_videos,
     open_samples,
     open_validation,
@@ -115,6 +118,40 @@ def test_problems_with_sources_are_reported(
     assert complaint in "\n".join((str(caught.value), *caught.value.problems))
 
 
+def test_a_name_of_several_videos_is_refused(footage: Path, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "IMG_1.mov").write_bytes((footage / "videos" / "IMG_1.mov").read_bytes())
+    with pytest.raises(ManifestError) as caught:
+        find_videos(VideoSource(uri=f"{tmp_path}/**", names=f"{footage}/test_list.txt"))
+    assert caught.value.problems == (f"IMG_1.mov is in the list, but several times in {tmp_path}/**",)
+
+
+def test_other_prepared_data_are_other_data(footage: Path, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    job = order_of(DataSources(prepared="", videos=(VideoSource(uri=f"{footage}/videos/"),)), tmp_path / "run")
+    job = replace(job, config=replace(job.config, sources=replace(job.config.sources, prepared=str(tmp_path))))
+    ids = set()
+    for level in (1, 2):
+        np.save(tmp_path / "films" / "film-train.npy", np.full((2, 3, 80, 96, 3), level, dtype=np.uint8))
+        ids.add(job.data_id())
+        assert job.data_id() in ids
+    assert len(ids) == 2
+    large = replace(job, config=replace(job.config, samples=replace(MIX, crop_px=96)), films=())
+    (tmp_path / "photographs").mkdir()
+    with pytest.raises(ManifestError, match=r"smaller than samples\.crop_px, 96") as caught:
+        open_samples(large)
+    assert caught.value.problems == (f"{tmp_path}: 96x80",)
+
+
+def test_a_teacher_and_a_guide_are_tried_before_the_run(footage: Path, tmp_path: Path) -> None:
+    job = order_of(DataSources(prepared="", videos=(VideoSource(uri=f"{footage}/videos/"),)), tmp_path / "run")
+    job = replace(job, options=replace(job.options, validate_every=0))
+    check_job(job)
+    with pytest.raises(WeightsError, match="matched-1"):
+        check_job(replace(job, config=replace(job.config, network="matched", guide="matched-1")))
+
+
 def test_sources_that_do_not_suffice_are_reported(footage: Path, tmp_path: Path) -> None:
     videos = (VideoSource(uri=f"{footage}/videos/*_0.mov"),)
     job = order_of(DataSources(prepared="", videos=videos), tmp_path / "run")
@@ -157,3 +194,15 @@ def test_videos_and_the_run_folder_may_be_on_s3(
     assert torch.equal(*ends), "gone on with from S3, as in a folder in one go"
     kept = {found.key.removeprefix("runs/a/").partition("/")[0] for found in store.list("runs/a/")}
     assert kept == {"checkpoint.pt", "tensorboard", "windows"}
+
+
+def test_stored_samples_of_a_run_on_s3_stay_on_the_machine(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+    bucket = s3.make_bucket()
+    with RunFolder(Uri.on_s3(bucket, "runs/b")) as run:
+        for name in (f"{SAMPLES}0123abcd-0-of-1/frame.npy", "checkpoint.partial", LOCK, CHECKPOINT):
+            (run.folder / name).parent.mkdir(exist_ok=True)
+            (run.folder / name).write_bytes(b"0")
+        run.upload()
+    store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
+    assert [found.key for found in store.list("runs/b/")] == [f"runs/b/{CHECKPOINT}"]

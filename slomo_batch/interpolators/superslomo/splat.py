@@ -30,7 +30,7 @@ def splat(x_BCHW: Tensor, flow_B2HW: Tensor, weight_B1HW: Tensor) -> tuple[Tenso
         weight_B1HW: how much each pixel counts.
     """
     num, channels, height, width = x_BCHW.shape
-    flow_B2HW, weight_B1HW = flow_B2HW.detach(), weight_B1HW.detach()
+    flow_B2HW, weight_B1HW = flow_B2HW.detach().nan_to_num(), weight_B1HW.detach()  # not a number: no place to land
     across_BHW = flow_B2HW[:, 0] + torch.arange(width, device=x_BCHW.device)
     down_BHW = flow_B2HW[:, 1] + torch.arange(height, device=x_BCHW.device)[:, None]
     first_B11 = torch.arange(num, device=x_BCHW.device)[:, None, None] * (height * width)
