@@ -6,14 +6,13 @@ scenes with fast motion come from held-out photographs, with fixed sample number
 precision of the config.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import mean
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,7 +52,7 @@ SEED = 1_000_003
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationPair:
-    """Two frames and the true frames between them by time, RGB [3, H, W], 0 to 1."""
+    """Two frames and the true frames between them by time, RGB [3, H, W], 0 to 255: they are kept for the whole run."""
 
     i0: Tensor
     i1: Tensor
@@ -67,18 +66,14 @@ def video_pairs(windows: Sequence[Window]) -> dict[str, list[ValidationPair]]:
     """Return pairs of the user's own footage by name, from evenly spaced windows."""
     num = min(len(windows), MAX_VIDEO_WINDOWS)
     shown = [windows[number * len(windows) // num] for number in range(num)]
-    return {
-        f"videos {factor}x": [_of_window(window, *ends) for window in shown] for factor, ends in KEPT_FRAMES.items()
-    }
+    return _of_windows("videos", shown)
 
 
 def prepared_pairs(folder: Path) -> dict[str, list[ValidationPair]]:
     """Return the pairs of the prepared validation set, by name."""
-    found = {}
+    found: dict[str, list[ValidationPair]] = {}
     for part in ("film", "world"):
-        windows = open_film_windows(folder, f"{part}-validation")
-        for factor, (first, last) in KEPT_FRAMES.items():
-            found[f"{part} {factor}x"] = [_of_window(window, first, last) for window in windows]
+        found |= _of_windows(part, open_film_windows(folder, f"{part}-validation"))
     held_out = load_photographs(folder, held_out=True)
     for name, mix in SCENES.items():
         samples = SampleDataset(held_out, (), mix, seed=SEED)
@@ -86,22 +81,26 @@ def prepared_pairs(folder: Path) -> dict[str, list[ValidationPair]]:
     return found
 
 
-def _of_window(window: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], first: int, last: int) -> ValidationPair:
-    pictures = [torch.from_numpy(frame.copy()).permute(2, 0, 1).float() / 255 for frame in window[first : last + 1]]
-    span = last - first
-    between = {Fraction(number, span): pictures[number] for number in range(1, span)}
-    return ValidationPair(i0=pictures[0], i1=pictures[-1], between=between)
+def _of_windows(part: str, windows: Iterable[Window]) -> dict[str, list[ValidationPair]]:
+    """Return the pairs of all windows by part and factor; those of a window share its pictures."""
+    found: dict[str, list[ValidationPair]] = {f"{part} {factor}x": [] for factor in KEPT_FRAMES}
+    for window in windows:
+        pictures = [torch.from_numpy(frame.copy()).permute(2, 0, 1) for frame in window]
+        for factor, (first, last) in KEPT_FRAMES.items():
+            between = {Fraction(number - first, last - first): pictures[number] for number in range(first + 1, last)}
+            found[f"{part} {factor}x"].append(ValidationPair(i0=pictures[first], i1=pictures[last], between=between))
+    return found
 
 
 def _of_sample(samples: SampleDataset, number: int) -> ValidationPair:
     sample = samples[number]
-    i0, frame, i1 = (sample[name].float() / 255 for name in ("seen0", "frame", "seen1"))
+    i0, frame, i1 = (sample[name] for name in ("seen0", "frame", "seen1"))
     return ValidationPair(i0=i0, i1=i1, between={Fraction(float(sample["t"])): frame})
 
 
 def psnr(made: Tensor, truth: Tensor) -> float:
-    """PSNR in dB of frames 0 to 1, rounded to 8 bits."""
-    off = (made.clamp(0, 1) * 255).round() - (truth * 255).round()
+    """PSNR in dB of a frame 0 to 1, rounded to 8 bits, against the true one, 0 to 255."""
+    off = (made.clamp(0, 1) * 255).round() - truth
     return float(10 * torch.log10(255**2 / off.square().mean().clamp(min=1e-6)))
 
 
@@ -113,7 +112,8 @@ def mean_psnr(model: PairInterpolator, validation: Mapping[str, list[ValidationP
 
 
 def _of_case(model: PairInterpolator, pair: ValidationPair) -> Iterator[float]:
-    frames = make_frames_on_cpu(model, (pair.i0, pair.i1), list(pair.between))
+    ends = pair.i0.float() / 255, pair.i1.float() / 255
+    frames = make_frames_on_cpu(model, ends, list(pair.between))
     for made, truth in zip(frames, pair.between.values(), strict=True):
         if isinstance(made, Held):
             raise TypeError("a method that holds source frames cannot be validated")

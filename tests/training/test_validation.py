@@ -38,21 +38,28 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_psnr_of_a_known_error() -> None:
-    truth = torch.full((3, 8, 8), 100 / 255)
-    assert psnr(truth + 10 / 255, truth) == pytest.approx(28.13, abs=0.01)
-    assert psnr(truth + 0.3 / 255, truth) > 100, "frames are judged as 8 bits"
-    assert psnr(torch.full((3, 8, 8), 1.7), torch.ones(3, 8, 8)) > 100, "and clipped"
+    made, truth = torch.full((3, 8, 8), 100 / 255), torch.full((3, 8, 8), 100, dtype=torch.uint8)
+    assert psnr(made + 10 / 255, truth) == pytest.approx(28.13, abs=0.01)
+    assert psnr(made + 0.3 / 255, truth) > 100, "frames are judged as 8 bits"
+    assert psnr(torch.full((3, 8, 8), 1.7), torch.full_like(truth, 255)) > 100, "and clipped"
 
 
 def test_footage_is_predicted_from_neighbors_near_and_far(prepared: Path) -> None:
     found = prepared_pairs(prepared)
-    levels = {name: [round(float(x.mean() * 255)) for x in (pair.i0, *pair.between.values(), pair.i1)]
+    levels = {name: [round(float(x.float().mean())) for x in (pair.i0, *pair.between.values(), pair.i1)]
               for name, (pair, *_) in found.items() if "x" in name.split()[1]}  # fmt: skip
     assert levels["film 2x"] == [60, 80, 100]
     assert levels["world 4x"] == [40, 60, 80, 100, 120]
     assert levels["film 8x"] == [0, 20, 40, 60, 80, 100, 120, 140, 160]
     assert list(found["film 4x"][0].between) == [Fraction(1, 4), Fraction(1, 2), Fraction(3, 4)]
     assert len(found["scenes to 60 px"]) == NUM_SCENES
+
+
+def test_pairs_of_a_window_share_its_pictures(prepared: Path) -> None:
+    found = prepared_pairs(prepared)
+    near, far = found["film 2x"][0], found["film 8x"][0]
+    assert near.i0.dtype == torch.uint8
+    assert near.i0.data_ptr() == far.between[Fraction(3, 8)].data_ptr()
 
 
 def test_scenes_are_the_same_every_time(prepared: Path) -> None:
@@ -78,7 +85,7 @@ def test_a_network_is_judged_as_the_product_runs_it_and_left_as_it_was() -> None
     network.load_state_dict(load(shipped_file("compact-1")).tensors)
     network.zero_last_layers()
     scene = texture(128, 140)
-    i0, middle, i1 = (scene[:, :, x : x + 128].contiguous() for x in (4, 2, 0))
+    i0, middle, i1 = ((scene[:, :, x : x + 128] * 255).round().to(torch.uint8) for x in (4, 2, 0))
     found = validate_network(
         network, {"pan": [ValidationPair(i0=i0, i1=i1, between={Fraction(1, 2): middle})]}, "fp32", torch.device("cpu")
     )
