@@ -13,7 +13,7 @@ import pytest
 
 from tests.end_to_end.running import PATIENCE_S, REAL_CLIPS, Job, endless, excerpt, frame_hashes, interlaced, kill
 
-NUM_FRAMES = 26
+NUM_FRAMES = 20
 LOSSLESS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 3}}
 
 
