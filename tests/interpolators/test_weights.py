@@ -106,6 +106,14 @@ def test_missing_unexpected_and_misshapen_tensors_are_named(tmp_path: Path) -> N
         assert fault in str(caught.value)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float8_e4m3fn])
+def test_weights_of_any_precision_are_taken(dtype: torch.dtype, tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({key: tensor.to(dtype) for key, tensor in load_file(shipped_file("compact-1")).items()}, path)
+    network = load(path).build_network()
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+
+
 def test_a_checkpoint_without_most_of_its_tensors_says_how_many_more(tmp_path: Path) -> None:
     path = tmp_path / "few.ckpt"
     torch.save(_small(3), path)

@@ -298,6 +298,6 @@ def _differences(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Siz
             differences.append(f"{key} is not a tensor of real numbers")
         elif tensor.shape != shape:
             differences.append(f"{key} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
-        elif not bool(torch.isfinite(tensor).all()):
+        elif not bool(torch.isfinite(tensor.float()).all()):
             differences.append(f"{key} holds values that are not finite")
     return sorted(differences)
