@@ -65,24 +65,33 @@ def wait_for_step(run: subprocess.Popen[bytes], folder: Path, step: int) -> None
 
 @pytest.mark.training
 def test_killed_at_any_moment_it_ends_as_the_unbroken_run(tmp_path: Path) -> None:
-    config = short_config(tmp_path, 120)
+    config = short_config(tmp_path, 240)
     killed, unbroken = tmp_path / "killed", tmp_path / "unbroken"
     on_ray = words(config, killed, "--address", "local")
     run = begin(on_ray)
     wait_for_step(run, killed, 5)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    first = steps_kept(killed)
     run = begin(on_ray)
-    wait_for_step(run, killed, first + 5)
-    worker = next(child for child in psutil.Process(run.pid).children(recursive=True) if is_training(child))
+    worker = worker_of(run)  # until it has the folder's lock, the worker of the killed run may go on
+    wait_for_step(run, killed, steps_kept(killed) + 5)
     worker.kill()  # Ray starts another, in the same run
     assert run.wait() == 0
     assert main(words(config, unbroken, "--address", "inline", "--data-workers", "0")) == 0
     ours, theirs = ends_of(killed, unbroken)
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert losses(killed) == losses(unbroken)
-    assert len(losses(killed)) == 12
+    assert len(losses(killed)) == 24
+
+
+def worker_of(run: subprocess.Popen[bytes]) -> psutil.Process:
+    """The process of a run that trains, once it has begun."""
+    while True:
+        assert run.poll() is None, "the run ended before its worker was seen"
+        for child in psutil.Process(run.pid).children(recursive=True):
+            if is_training(child):
+                return child
+        time.sleep(0.1)
 
 
 def is_training(process: psutil.Process) -> bool:
