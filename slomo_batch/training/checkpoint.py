@@ -4,6 +4,7 @@ leaves a damaged one."""
 import errno
 import os
 import pickle
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -95,10 +96,15 @@ def load_best(folder: Path) -> BestAverage | None:
     """Load the best average in the folder; None if nothing was validated there.
 
     Raises:
-        ManifestError: the file is damaged.
+        ManifestError: the file is damaged, or of another version.
     """
     path = folder / BEST
-    return BestAverage(**_loaded(path, torch.device("cpu"))) if path.exists() else None
+    if not path.exists():
+        return None
+    content = _loaded(path, torch.device("cpu"))
+    if content.keys() != set(BestAverage.__slots__):
+        raise ManifestError("the file is of another version", where=str(path), remedy="Delete it.")
+    return BestAverage(**content)
 
 
 def save_best(best: BestAverage, folder: Path) -> None:
@@ -132,8 +138,12 @@ def replace_file(path: Path, content: Mapping[str, object]) -> None:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
-    except (OSError, RuntimeError) as error:  # torch raises a RuntimeError about positions when the disk is full
+    except OSError as error:
         partial.unlink(missing_ok=True)
-        cause = error if isinstance(error, OSError) else OSError(errno.ENOSPC, str(error))
-        raise storage_error(cause, str(path)) from error
+        raise storage_error(error, str(path)) from error
+    except RuntimeError as error:
+        partial.unlink(missing_ok=True)
+        if not re.search("unexpected pos|PytorchStreamWriter", str(error)):  # what torch says of a disk that is full
+            raise
+        raise storage_error(OSError(errno.ENOSPC, str(error)), str(path)) from error
     os.replace(partial, path)  # noqa: PTH105 replaces on every system

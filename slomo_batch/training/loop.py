@@ -133,6 +133,7 @@ class TrainingLoop:
             if is_last or state.step % max(1, self._options.validate_every) == 0:
                 self._run_validation()
             if is_last:
+                _check_finite(metrics)
                 break
             if self._group.is_leader and time.monotonic() - saved_s >= self._options.checkpoint_s:
                 _check_finite(metrics)

@@ -146,6 +146,12 @@ def test_a_damaged_file_of_a_run_is_named(name: str, tmp_path: Path) -> None:
         train(SHORT, samples(), tmp_path, replace(validating, stop_at=2), nothing)
 
 
+def test_a_best_average_of_another_version_is_named(tmp_path: Path) -> None:
+    torch.save({"step": 3, "mean": 30.0, "average": {}}, tmp_path / BEST)
+    with pytest.raises(ManifestError, match=r"best\.pt: the file is of another version"):
+        export(SHORT, tmp_path, "compact-9")
+
+
 def test_a_run_that_diverges_ends_with_the_reason_and_keeps_its_checkpoint(tmp_path: Path) -> None:
     train(replace(SHORT, steps=8, learning_rate=1e9), samples(), tmp_path, replace(OPTIONS, stop_at=1), nothing)
     kept = (tmp_path / CHECKPOINT).read_bytes()
