@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from slomo_batch.interpolators.superslomo.means import mean_of_2x2
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, upsample
 
@@ -25,13 +26,11 @@ def pixel_unshuffle(image_BCHW: Tensor) -> Tensor:
 def half_size(image_BCHW: Tensor) -> Tensor:
     """Downscale to half size by averaging 2x2 pixels, as torch's bilinear sampling at scale 1/2 does.
 
-    On a CPU, sums of the four corners have the same bits as its sampling, and take a third of its time.
+    On a CPU, the means have the same bits as its sampling, and take a third of its time.
     """
-    if image_BCHW.device.type != "cpu":
-        return functional.interpolate(image_BCHW, scale_factor=0.5, mode="bilinear", align_corners=False)
-    above, below = image_BCHW[..., ::2, :], image_BCHW[..., 1::2, :]
-    total = above[..., ::2] + above[..., 1::2]
-    return total.add_(below[..., ::2]).add_(below[..., 1::2]).mul_(0.25)
+    if image_BCHW.device.type == "cpu":
+        return mean_of_2x2(image_BCHW)
+    return functional.interpolate(image_BCHW, scale_factor=0.5, mode="bilinear", align_corners=False)
 
 
 def at_half_size(image_BCHW: Tensor) -> Tensor:
