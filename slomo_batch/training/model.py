@@ -71,7 +71,7 @@ def _empty_network(config: TrainingConfig) -> TrainableNetwork:
         case "guided":
             return Guided(config.shape, config.prior)
         case "matched":
-            return Matched(config.num_scales)
+            return Matched(config.num_scales, keeps_edges=config.keeps_edges)
         case "paper":
             return Paper()
 

@@ -20,10 +20,10 @@ from slomo_batch.interpolators.superslomo.weights import describe, load
 from tests.interpolators.footage import texture, window_on
 
 
-def unsettled(num_scales: int = 1) -> Matched:
+def unsettled(num_scales: int = 1, *, keeps_edges: bool = False) -> Matched:
     """With random weights in its last layers too, so that everything it computes matters."""
     torch.manual_seed(5)
-    network = Matched(num_scales)
+    network = Matched(num_scales, keeps_edges=keeps_edges)
     for layer in (network.fc.o, network.at.o, network.dec.o):
         torch.nn.init.normal_(layer.weight, std=0.02)
     return network
@@ -84,10 +84,12 @@ def test_it_has_two_u_nets_of_half_a_million_parameters_each() -> None:
     assert Matched().size_multiple() == 32
 
 
+@pytest.mark.parametrize("keeps_edges", [False, True])
 @pytest.mark.parametrize(("size", "num_scales"), [((1, 1), 3), ((17, 70), 1), ((64, 96), 1), ((131, 300), 3)])
-def test_any_size_passes(size: tuple[int, int], num_scales: int) -> None:
+def test_any_size_passes(size: tuple[int, int], num_scales: int, keeps_edges: bool) -> None:
     i0, i1 = texture(*size), texture(*size, seed=2)
-    frames = list(make_frames(model(unsettled(num_scales)), [i0, i1], [Fraction(1, 3), Fraction(2, 3)]))
+    network = unsettled(num_scales, keeps_edges=keeps_edges)
+    frames = list(make_frames(model(network), [i0, i1], [Fraction(1, 3), Fraction(2, 3)]))
     assert [cast("Tensor", frame).shape for frame in frames] == [i0.shape, i0.shape]
 
 
@@ -102,9 +104,11 @@ def test_each_frame_is_the_same_however_many_are_made_at_once() -> None:
     torch.testing.assert_close(one, all_, rtol=0, atol=1e-5)
 
 
-def test_tiles_join_to_nearly_the_whole_frame() -> None:
+@pytest.mark.parametrize("keeps_edges", [False, True])
+def test_tiles_join_to_nearly_the_whole_frame(keeps_edges: bool) -> None:
+    network = unsettled(keeps_edges=keeps_edges)
     whole, tiled = (
-        cast("Tensor", next(iter(make_frames(model(unsettled(), tile_px=px), pair(320, 448), [Fraction(1, 2)]))))
+        cast("Tensor", next(iter(make_frames(model(network, tile_px=px), pair(320, 448), [Fraction(1, 2)]))))
         for px in (0, 1 << 16)
     )
     assert (whole - tiled).abs().mean() < 1e-3
@@ -153,7 +157,9 @@ def test_the_header_says_at_how_many_scales(tmp_path: Path) -> None:
 def test_a_number_of_scales_that_makes_no_sense_is_refused(stated: str, tmp_path: Path) -> None:
     path = tmp_path / "ours.safetensors"
     save_file(unsettled().state_dict(), path, {"network": "superslomo-matched", "num_scales": stated})
-    with pytest.raises(WeightsError, match=r"invalid entry `num_scales`.*1 to 8"):
+    with pytest.raises(
+        WeightsError, match=r"invalid entry `num_scales`.*expected 1 or 2 or 3 or 4 or 5 or 6 or 7 or 8"
+    ):
         load(path)
 
 
@@ -161,4 +167,47 @@ def test_weights_of_another_network_have_no_number_of_scales(tmp_path: Path) -> 
     path = tmp_path / "ours.safetensors"
     save_file(dict(load(shipped_file("compact-3")).tensors), path, {"network": "superslomo-guided", "num_scales": "3"})
     with pytest.raises(WeightsError, match=r"of superslomo-guided.*no such entry"):
+        load(path)
+
+
+# ---- edges -----------------------------------------------------------------------------------------------------------
+
+
+def test_at_the_edges_of_what_moves_a_network_that_keeps_them_is_nearer_to_the_truth() -> None:
+    scene, square = (
+        torch.nn.functional.interpolate(one[None], scale_factor=4, mode="bicubic")[0].clamp(0, 1)
+        for one in (texture(64, 80), texture(24, 24, seed=2))
+    )
+    i0, true, i1 = (scene.clone() for _ in range(3))
+    for picture, left in ((i0, 60), (true, 76), (i1, 92)):
+        picture[:, 80:176, left : left + 96] = square
+    weights = load(shipped_file("matched-3")).tensors
+    errors = []
+    for keeps_edges in (False, True):
+        network = Matched(3, keeps_edges=keeps_edges)
+        network.load_state_dict(weights)
+        (frame,) = make_frames(model(network), [i0, i1], [Fraction(1, 2)])
+        errors.append(float((cast("Tensor", frame) - true).square().mean()))
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_the_header_says_whether_it_keeps_edges(tmp_path: Path) -> None:
+    path = tmp_path / "ours.safetensors"
+    named = {"network": "superslomo-matched"}
+    for header, kept in (
+        (named, False),
+        (named | {"keeps_edges": "false"}, False),
+        (named | {"keeps_edges": "true"}, True),
+    ):
+        save_file(unsettled().state_dict(), path, header)
+        network = load(path).build_network()
+        assert isinstance(network, Matched)
+        assert network.keeps_edges == kept
+        assert f"keeps edges: {'yes' if kept else 'no'}" in describe(path)
+
+
+def test_another_word_for_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ours.safetensors"
+    save_file(unsettled().state_dict(), path, {"network": "superslomo-matched", "keeps_edges": "yes"})
+    with pytest.raises(WeightsError, match=r"invalid entry `keeps_edges`.*expected false or true, got yes"):
         load(path)

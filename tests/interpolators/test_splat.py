@@ -1,5 +1,7 @@
 """Forward splatting: pixels land where their flow says, whatever the order of sums, and gradients pass through them."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -67,13 +69,27 @@ def test_sums_while_training_are_those_of_inference_and_gradients_pass() -> None
     assert inside.max() > 1
 
 
-def test_a_pixel_whose_flow_is_wrong_counts_little() -> None:
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_pixel_whose_flow_is_wrong_counts_little(comes_back: bool) -> None:
     i0 = noise(1, 3, 24, 32) - 0.5
-    right = importance(i0, i0.roll(4, 3), torch.cat((uniform((4.0, 0.0)), uniform((-4.0, 0.0))), dim=1))
-    wrong = importance(i0, i0.roll(4, 3), torch.zeros(1, 4, 12, 16))
+    flows = torch.cat((uniform((4.0, 0.0)), uniform((-4.0, 0.0))), dim=1)
+    right = importance(i0, i0.roll(4, 3), flows, comes_back=comes_back)
+    wrong = importance(i0, i0.roll(4, 3), torch.zeros(1, 4, 12, 16), comes_back=comes_back)
     assert right.shape == (1, 2, 12, 16)
     assert right[..., 2:-2].min() > 0.99
     assert wrong[..., 2:-2].median() < 0.05
+
+
+def test_a_pixel_to_which_the_other_flow_does_not_lead_back_counts_little() -> None:
+    flat = torch.zeros(1, 3, 24, 32)  # in one color any flow fits
+    flows = torch.cat((uniform((2.0, 0.0)), uniform((-2.0, 0.0))), dim=1)
+    flows[:, 2, :, 8:] = 4.0
+    by_color = importance(flat, flat, flows, comes_back=False)
+    assert by_color.eq(1).all()
+    both = importance(flat, flat, flows, comes_back=True)
+    torch.testing.assert_close(both[:, 0, :, :7], torch.ones(1, 12, 7), rtol=0, atol=1e-4)
+    six_pixels_off = torch.full((1, 12, 8), math.exp(-3.0))
+    torch.testing.assert_close(both[:, 0, :, 8:], six_pixels_off, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("t", [0.25, 0.5, 0.75])

@@ -85,7 +85,7 @@ def there(network: Any) -> SuperSlomo:
 
 METHODS: dict[str, Callable[[], AnyInterpolator]] = {
     "compact-3": lambda: there(load(shipped_file("compact-3")).build_network()),
-    "matched": lambda: there(Matched(num_scales=3)),
+    "matched": lambda: there(Matched(num_scales=3, keeps_edges=True)),
     "paper": lambda: there(Paper()),
     "blend": ThereBlend,
     "duplicate": ThereDuplicate,

@@ -65,6 +65,7 @@ def test_every_field_of_a_config_is_in_its_digest() -> None:
         teacher="rife",
         guide="compact-3",
         num_scales=3,
+        keeps_edges=True,
         samples=samples,
     )
     config = replace(config, losses=replace(shipped.losses, **terms), sources=replace(shipped.sources, stride=2))

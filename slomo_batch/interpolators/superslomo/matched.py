@@ -18,6 +18,7 @@ from slomo_batch.interpolators.superslomo.matching import (
     polished,
 )
 from slomo_batch.interpolators.superslomo.network import Network
+from slomo_batch.interpolators.superslomo.propagation import propagated
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.splat import importance, splatted_flows
 from slomo_batch.interpolators.superslomo.synthesis import (
@@ -62,10 +63,15 @@ class Matched(Network):
     flow_px = 2.0
     bytes_per_px = BYTES_PER_PX["superslomo-matched"]
 
-    def __init__(self, num_scales: int = 1) -> None:
-        """Find flow at `num_scales` scales, each half as large as the one before."""
+    def __init__(self, num_scales: int = 1, *, keeps_edges: bool = False) -> None:
+        """Find flow at `num_scales` scales, each half as large as the one before.
+
+        `keeps_edges`: at last, flow is propagated (`propagation`), and flow that does not come back counts less where
+        it lands (`splat`): both make the edges of what moves sharper.
+        """
         super().__init__()
         self.num_scales = num_scales
+        self.keeps_edges = keeps_edges
         self.enc = FeatureEncoder()
         self.dec = FlowDecoder()
         self.fc = CompactUNet(56, 6, CHANNELS, 3)
@@ -81,7 +87,14 @@ class Matched(Network):
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor, *inputs: Tensor) -> Tensor:  # noqa: ARG002 there are none
         """Return the flow, [B, 4, H / 4, W / 4]."""
         h0, h1 = self.frame_inputs(i0_1CHW, i1_1CHW)
-        return self._flows_of_scales(h0, h1, self.num_scales)
+        return self._with_edges(h0, h1, self._flows_of_scales(h0, h1, self.num_scales))
+
+    def _with_edges(self, h0: Tensor, h1: Tensor, flows_B4HW: Tensor) -> Tensor:
+        """Propagate both flows, if this network does."""
+        if not self.keeps_edges:
+            return flows_B4HW
+        both = torch.cat(flows_B4HW.chunk(2, dim=1))
+        return torch.cat(propagated(torch.cat((h0, h1)), torch.cat((h1, h0)), both).chunk(2), dim=1)
 
     def _flows_of_scales(self, h0: Tensor, h1: Tensor, num_scales: int) -> Tensor:
         """Return the flow that is found at this scale, and where pictures fit better by it, that of smaller pictures.
@@ -115,7 +128,7 @@ class Matched(Network):
     def polished(self, h0: Tensor, h1: Tensor, flows_B4HW: Tensor) -> Tensor:
         """Return the flow that frames are made with; while training, gradients pass as if it were the one given."""
         flows = flows_B4HW.detach()
-        fine = _polished(h0, h1, flows)[0]
+        fine = self._with_edges(h0, h1, _polished(h0, h1, flows)[0])
         return flows_B4HW + (fine - flows) if flows_B4HW.requires_grad else fine
 
     def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,7 +167,7 @@ class Matched(Network):
         """
         halves = h0, h1 = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
         with torch.no_grad():
-            weights = importance(h0, h1, flows_B4HW)
+            weights = importance(h0, h1, flows_B4HW, comes_back=self.keeps_edges)
         moved = splatted_flows(flows_B4HW, weights, intermediate_flows(flows_B4HW, t_B), t_B)
         flow_t0, flow_t1, landed = (region_of(region, one, 4) for one in moved)
         pictures, begun = (i0_BCHW, i1_BCHW), (flow_t0, flow_t1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from slomo_batch.interpolators.superslomo.means import mean_around, mean_of_2x2, wide_mean
 from slomo_batch.interpolators.superslomo.median import median_3x3
 from slomo_batch.interpolators.superslomo.unet import cast_to, leaky_relu
 from slomo_batch.interpolators.superslomo.warp import exact_warp, upsample
@@ -124,7 +125,7 @@ MOST_PX = 1.5
 def polished(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> tuple[Tensor, Tensor]:
     """Return the flow of i0 after one more step and a median over 3x3 vectors, wherever i1 fits better by it.
 
-    Beside it, return its misfit: how far i1 differs from i0 by it, mean over 6x6 pixels, [B, 1, H / 2, W / 2].
+    Beside it, return its misfit.
 
     Args:
         i0_BCHW: RGB.
@@ -133,10 +134,18 @@ def polished(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> tuple[Tenso
     """
     warped = exact_warp(i1_BCHW, flow_B2HW)
     better = median_3x3(flow_B2HW + lucas_kanade(i0_BCHW, warped))
-    misfit = _mean_around((i0_BCHW - warped).abs().mean(dim=1, keepdim=True))
-    misfit_of_better = _mean_around((i0_BCHW - exact_warp(i1_BCHW, better)).abs().mean(dim=1, keepdim=True))
-    is_better = misfit_of_better < misfit
-    return torch.where(is_better, better, flow_B2HW), torch.where(is_better, misfit_of_better, misfit)
+    before, after = _difference(i0_BCHW, warped), misfit(i0_BCHW, i1_BCHW, better)
+    is_better = after < before
+    return torch.where(is_better, better, flow_B2HW), torch.where(is_better, after, before)
+
+
+def misfit(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
+    """Return how far i1 differs from i0 by the flow, mean over 6x6 pixels, [B, 1, H / 2, W / 2]; see `polished`."""
+    return _difference(i0_BCHW, exact_warp(i1_BCHW, flow_B2HW))
+
+
+def _difference(a_BCHW: Tensor, b_BCHW: Tensor) -> Tensor:
+    return _mean_around((a_BCHW - b_BCHW).abs().mean(dim=1, keepdim=True))
 
 
 CLEARLY_BETTER = 0.9
@@ -147,14 +156,8 @@ WIDE = 9
 
 def better_of(flow_B2HW: Tensor, misfit_B1HW: Tensor, other_B2HW: Tensor, misfit_of_other_B1HW: Tensor) -> Tensor:
     """Return a flow, and another where that fits clearly better in a wide neighborhood; misfits are of `polished`."""
-    is_better = _wide_mean(misfit_of_other_B1HW) < CLEARLY_BETTER * _wide_mean(misfit_B1HW)
+    is_better = wide_mean(misfit_of_other_B1HW, WIDE) < CLEARLY_BETTER * wide_mean(misfit_B1HW, WIDE)
     return torch.where(is_better, other_B2HW, flow_B2HW)
-
-
-def _wide_mean(x_B1HW: Tensor) -> Tensor:
-    """Mean over a square of WIDE; rows, then columns: on a CPU that is faster."""
-    rows = functional.avg_pool2d(x_B1HW, (WIDE, 1), 1, (WIDE // 2, 0), count_include_pad=False)
-    return functional.avg_pool2d(rows, (1, WIDE), 1, (0, WIDE // 2), count_include_pad=False)
 
 
 def _luma(image_BCHW: Tensor) -> Tensor:
@@ -186,5 +189,4 @@ def lucas_kanade(i0_BCHW: Tensor, warped_BCHW: Tensor) -> Tensor:
 
 def _mean_around(x_B1HW: Tensor) -> Tensor:
     """Mean over 6x6 pixels around every second pixel."""
-    halved = functional.avg_pool2d(x_B1HW, 2)
-    return functional.avg_pool2d(functional.pad(halved, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return mean_around(mean_of_2x2(x_B1HW))

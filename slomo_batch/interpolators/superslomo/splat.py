@@ -1,18 +1,21 @@
 """Forward splatting: each pixel moves along its flow, and is added where it lands.
 
 Where several land, they are averaged by weight: the softmax splatting of Niklaus and Liu (CVPR 2020, equations 14 and
-15), whose importance is the error in color that the flow leaves. Sums are of integers, so that they do not depend on
-the order in which a device adds; while training they are of floats, through which gradients pass.
+15), whose importance is the error in color that the flow leaves, and how far from it the way back ends. Sums are of
+integers, so that they do not depend on the order in which a device adds; while training they are of floats, through
+which gradients pass.
 """
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from slomo_batch.interpolators.superslomo.means import mean_of_2x2
 from slomo_batch.interpolators.superslomo.warp import exact_warp
 
 SHARPNESS = 40.0
 """Of the softmax: a pixel that is wrong by 0.025 in each color counts 1 / e as much as one that is right."""
+ASTRAY = 0.5
+"""Likewise, of flow that does not come back: by 2 pixels of the half-size picture it counts 1 / e as much."""
 UNSEEN = 1e-3
 """Weight of the paper's intermediate flow, which fills the places at which nothing lands."""
 MOST = 2.0
@@ -52,18 +55,31 @@ def splat(x_BCHW: Tensor, flow_B2HW: Tensor, weight_B1HW: Tensor) -> tuple[Tenso
     return total_BCHW[:, :channels], total_BCHW[:, channels:]
 
 
-def importance(h0_1CHW: Tensor, h1_1CHW: Tensor, flows_14HW: Tensor) -> Tensor:
+def importance(h0_1CHW: Tensor, h1_1CHW: Tensor, flows_14HW: Tensor, *, comes_back: bool) -> Tensor:
     """Return how much each pixel of i0 and of i1 counts where it lands, [1, 2, h, w], 0 to 1.
 
     Args:
         h0_1CHW: i0 at half size, [1, 3, 2 h, 2 w].
         h1_1CHW: i1 likewise.
         flows_14HW: flow_01 and flow_10, [1, 4, h, w], in pixels of these pictures.
+        comes_back: whether a pixel counts less if the other flow does not lead back to it. What only one picture
+            shows has no flow, and seldom comes back (a measure of Niklaus et al., Splatting-based Synthesis, WACV
+            2023, section 3.3).
     """
-    i0, i1 = functional.avg_pool2d(h0_1CHW, 2), functional.avg_pool2d(h1_1CHW, 2)
-    error_0 = (i0 - exact_warp(i1, flows_14HW[:, :2] / 2)).abs().mean(dim=1, keepdim=True)
-    error_1 = (i1 - exact_warp(i0, flows_14HW[:, 2:] / 2)).abs().mean(dim=1, keepdim=True)
-    return torch.exp(-SHARPNESS * torch.cat((error_0, error_1), dim=1))
+    i0, i1 = mean_of_2x2(h0_1CHW), mean_of_2x2(h1_1CHW)
+    flow_01, flow_10 = flows_14HW[:, :2], flows_14HW[:, 2:]
+    error_0 = (i0 - exact_warp(i1, flow_01 / 2)).abs().mean(dim=1, keepdim=True)
+    error_1 = (i1 - exact_warp(i0, flow_10 / 2)).abs().mean(dim=1, keepdim=True)
+    doubt = SHARPNESS * torch.cat((error_0, error_1), dim=1)
+    if comes_back:
+        doubt += ASTRAY * torch.cat((_astray(flow_01, flow_10), _astray(flow_10, flow_01)), dim=1)
+    return torch.exp(-doubt)
+
+
+def _astray(there_B2HW: Tensor, back_B2HW: Tensor) -> Tensor:
+    """Return how far from where it began each pixel is after both flows, [B, 1, h, w], in pixels of the flow."""
+    missed = there_B2HW + exact_warp(back_B2HW, there_B2HW / 2)
+    return missed.square().sum(dim=1, keepdim=True).sqrt()
 
 
 def splatted_flows(

@@ -3,14 +3,14 @@
 A file is validated completely before use: it must contain every tensor of the network, with the right shape, and
 nothing else. The network is identified by the content (the name in the header, else the keys), not by the file name.
 The header of a safetensors file also states how the prior flow is found, or at how many scales `matched` looks for
-flow; without it, both are as they were for compact-3 and matched-1.
+flow and whether it keeps edges; without it, all are as they were for compact-3 and matched-1.
 Pickles are read with torch's weights-only loader, which refuses any other function call.
 """
 
 import datetime as dt
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +40,9 @@ PRIOR_KEY = "prior"
 SCALES_KEY = "num_scales"
 """The entry that states at how many scales `matched` looks for flow; without it, at one."""
 MAX_SCALES = 8
+SCALES = tuple(str(number) for number in range(1, MAX_SCALES + 1))
+EDGES_KEY = "keeps_edges"
+"""The entry `true` states that `matched` propagates flow, see there; without it, it does not."""
 
 _numpy_scalar: Any = np.float64(0).__reduce__()[0]
 _SAFE_GLOBALS: list[Any] = [
@@ -64,11 +67,15 @@ class LoadedWeights:
     """How the prior flow is found that the network starts from; only `superslomo-guided` has one."""
     num_scales: int = 1
     """At how many scales `superslomo-matched` looks for flow."""
+    keeps_edges: bool = False
+    """Whether `superslomo-matched` propagates flow."""
 
     def build_network(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided | Matched:
         """Build the network with these weights; only `superslomo-compact` uses `pyramid_levels`."""
         shape = UNetShape.of(self.tensors)
-        network = _empty_network(self.network, shape, pyramid_levels, self.prior, self.num_scales)
+        network = _empty_network(self.network, shape, pyramid_levels, self.prior)
+        if isinstance(network, Matched):
+            network.num_scales, network.keeps_edges = self.num_scales, self.keeps_edges
         network.load_state_dict(self.tensors)
         return network
 
@@ -92,7 +99,8 @@ def load(path: Path) -> LoadedWeights:
         network=network,
         tensors=tensors,
         prior=_prior(header, network, path),
-        num_scales=_num_scales(header, network, path),
+        num_scales=int(_stated(header, SCALES_KEY, SCALES, network, path)),
+        keeps_edges=_stated(header, EDGES_KEY, ("false", "true"), network, path) == "true",
     )
 
 
@@ -109,8 +117,12 @@ def describe(path: Path) -> list[str]:
         f"network: {weights.network}",
         f"parameters: {sum(tensor.numel() for tensor in weights.tensors.values())}",
         f"prior flow: {weights.prior}",
-        *([f"scales: {weights.num_scales}"] if weights.network == "superslomo-matched" else []),
+        *(_description_of_matched(weights) if weights.network == "superslomo-matched" else []),
     ]
+
+
+def _description_of_matched(weights: LoadedWeights) -> list[str]:
+    return [f"scales: {weights.num_scales}", f"keeps edges: {'yes' if weights.keeps_edges else 'no'}"]
 
 
 def import_checkpoint(source: Path, target: Path) -> None:
@@ -199,21 +211,21 @@ def _prior(header: Mapping[str, str], network: NetworkName, path: Path) -> Prior
     return search
 
 
-def _num_scales(header: Mapping[str, str], network: NetworkName, path: Path) -> int:
-    """Return at how many scales the header says that flow is looked for."""
-    stated = header.get(SCALES_KEY)
+def _stated(header: Mapping[str, str], key: str, known: Sequence[str], network: NetworkName, path: Path) -> str:
+    """Return what the header of weights of `matched` states, one of `known`; the first of them if it states nothing."""
+    stated = header.get(key)
     if stated is None:
-        return 1
-    known = {str(number) for number in range(1, MAX_SCALES + 1)} if network == "superslomo-matched" else set()
+        return known[0]
+    known = known if network == "superslomo-matched" else ()
     if stated not in known:
         raise WeightsError(
-            f"invalid entry `{SCALES_KEY}` in the header of weights of {network}",
+            f"invalid entry `{key}` in the header of weights of {network}",
             where=str(path),
-            expected=f"1 to {MAX_SCALES}" if known else "no such entry",
+            expected=" or ".join(known) or "no such entry",
             got=stated,
             remedy="Correct the entry, or use a newer slomo_batch if that wrote it.",
         )
-    return int(stated)
+    return stated
 
 
 def _empty_network(
@@ -221,9 +233,8 @@ def _empty_network(
     shape: UNetShape,
     pyramid_levels: int = TRAINED_LEVELS,
     prior: PriorSearch = FIRST,
-    num_scales: int = 1,
 ) -> Paper | Compact | Guided | Matched:
-    """Build a network without weights. `guided` alone uses `shape` and `prior`, `matched` alone `num_scales`."""
+    """Build a network without weights. `guided` alone uses `shape` and `prior`."""
     match name:
         case "superslomo-paper":
             return Paper()
@@ -232,7 +243,7 @@ def _empty_network(
         case "superslomo-guided":
             return Guided(shape, prior)
         case "superslomo-matched":
-            return Matched(num_scales)
+            return Matched()
 
 
 @cache

@@ -1,0 +1,47 @@
+"""Propagation: a flow vector is replaced by one from nearby, where the pictures fit better by that.
+
+Flow that is found by comparing neighborhoods reaches over the edges of what moves, by as much as a neighborhood is
+wide; behind an edge the right vector is near, but not there. It is looked for at a few distances in four directions, as
+PatchMatch does (Barnes et al., SIGGRAPH 2009, section 3.2), for all pixels at once.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from slomo_batch.interpolators.superslomo.matching import misfit
+
+DISTANCES = (4, 1)
+"""In vectors."""
+BETTER = 0.95
+"""A vector is taken if its misfit is below this share of that of the vector so far,"""
+LEAST = 0.001
+"""and is less by at least this, of colors from 0 to 1: less is noise."""
+
+
+@torch.no_grad()
+def propagated(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
+    """Return the flow of i0, each vector of which may have been replaced by one from nearby.
+
+    Args:
+        i0_BCHW: RGB.
+        i1_BCHW: RGB.
+        flow_B2HW: the flow from i0 to i1 at half of their resolution, in their pixels.
+    """
+    least = misfit(i0_BCHW, i1_BCHW, flow_B2HW)
+    for distance in DISTANCES:
+        for down, right in ((0, distance), (0, -distance), (distance, 0), (-distance, 0)):
+            other = _moved(flow_B2HW, down, right)
+            misfit_of_other = misfit(i0_BCHW, i1_BCHW, other)
+            is_better = misfit_of_other < BETTER * least - LEAST
+            flow_B2HW = torch.where(is_better, other, flow_B2HW)
+            least = torch.where(is_better, misfit_of_other, least)
+    return flow_B2HW
+
+
+def _moved(x_BCHW: Tensor, down: int, right: int) -> Tensor:
+    """Move what is in the picture; its border is repeated."""
+    height, width = x_BCHW.shape[-2:]
+    padding = max(right, 0), max(-right, 0), max(down, 0), max(-down, 0)
+    top, left = max(-down, 0), max(-right, 0)
+    return functional.pad(x_BCHW, padding, mode="replicate")[..., top : top + height, left : left + width]
