@@ -8,9 +8,10 @@ which gradients pass.
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.means import mean_of_2x2
-from slomo_batch.interpolators.superslomo.warp import exact_warp
+from slomo_batch.interpolators.superslomo.warp import exact_warp, upsample
 
 SHARPNESS = 40.0
 """Of the softmax: a pixel that is wrong by 0.025 in each color counts 1 / e as much as one that is right."""
@@ -18,6 +19,9 @@ ASTRAY = 0.5
 """Likewise, of flow that does not come back: by 2 pixels of the half-size picture it counts 1 / e as much."""
 UNSEEN = 1e-3
 """Weight of the paper's intermediate flow, which fills the places at which nothing lands."""
+AROUND = 0.02
+"""Weight of what lands around, which fills them instead."""
+EPSILON = 1e-6
 MOST = 2.0
 """The net sees amounts that landed up to this."""
 _ONE = 2.0**32
@@ -83,15 +87,15 @@ def _astray(there_B2HW: Tensor, back_B2HW: Tensor) -> Tensor:
 
 
 def splatted_flows(
-    flows_14HW: Tensor, importance_12HW: Tensor, fallback: tuple[Tensor, Tensor], t_B: Tensor
+    flows_14HW: Tensor, importance_12HW: Tensor, t_B: Tensor, *, fallback: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the flows from t to i0 and to i1, each [B, 2, h, w], and what landed from i0 and from i1, [B, 2, h, w].
 
     Args:
         flows_14HW: flow_01 and flow_10, in pixels of the half-size picture, at a quarter of the resolution.
         importance_12HW: see `importance`.
-        fallback: flows where nothing lands, likewise: equation 4 of the paper.
         t_B: times, 0 < t < 1.
+        fallback: flows where nothing lands, likewise: equation 4 of the paper. None: the mean of what lands around.
     """
     t_B111 = t_B[:, None, None, None]
     num = len(t_B)
@@ -100,7 +104,26 @@ def splatted_flows(
     from_0, landed_0 = splat(flow_01, t_B111 * flow_01 / 2, weights[:, :1])
     from_1, landed_1 = splat(flow_10, (1 - t_B111) * flow_10 / 2, weights[:, 1:])
     motion = (1 - t_B111) * from_0 - t_B111 * from_1  # from i0 to i1, of what is there at t
-    total = (1 - t_B111) * landed_0 + t_B111 * landed_1 + UNSEEN
-    flow_t0 = (UNSEEN * fallback[0] - t_B111 * motion) / total
-    flow_t1 = (UNSEEN * fallback[1] + (1 - t_B111) * motion) / total
+    total = (1 - t_B111) * landed_0 + t_B111 * landed_1
+    if fallback is None:
+        both = torch.cat((motion, total), dim=1)
+        both = both + AROUND * _around(both)
+        motion = both[:, :2] / (both[:, 2:] + EPSILON)
+        flow_t0, flow_t1 = -t_B111 * motion, (1 - t_B111) * motion
+    else:
+        total = total + UNSEEN
+        flow_t0 = (UNSEEN * fallback[0] - t_B111 * motion) / total
+        flow_t1 = (UNSEEN * fallback[1] + (1 - t_B111) * motion) / total
     return flow_t0, flow_t1, torch.cat((landed_0, landed_1), dim=1).clamp(max=MOST)
+
+
+def _around(x_BCHW: Tensor) -> Tensor:
+    """Return means around each value, over neighborhoods that grow; each counts half as much as the one before.
+
+    They are the pyramid of pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4).
+    """
+    height, width = x_BCHW.shape[-2:]
+    halved = mean_of_2x2(functional.pad(x_BCHW, (0, width % 2, 0, height % 2), mode="replicate"))
+    if min(halved.shape[-2:]) > 1:
+        halved = halved + _around(halved)
+    return 0.5 * upsample(halved, 2)[..., :height, :width]

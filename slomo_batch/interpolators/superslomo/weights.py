@@ -72,10 +72,11 @@ class LoadedWeights:
 
     def build_network(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided | Matched:
         """Build the network with these weights; only `superslomo-compact` uses `pyramid_levels`."""
-        shape = UNetShape.of(self.tensors)
-        network = _empty_network(self.network, shape, pyramid_levels, self.prior)
-        if isinstance(network, Matched):
-            network.num_scales, network.keeps_edges = self.num_scales, self.keeps_edges
+        network: Paper | Compact | Guided | Matched
+        if self.network == "superslomo-matched":
+            network = Matched(self.num_scales, keeps_edges=self.keeps_edges)
+        else:
+            network = _empty_network(self.network, UNetShape.of(self.tensors), pyramid_levels, self.prior)
         network.load_state_dict(self.tensors)
         return network
 
