@@ -1,4 +1,4 @@
-"""Propagation: flow that reaches over the edge of what moves is replaced by that of what lies beside it."""
+"""Propagation: flow that reaches over the edge of what moves is replaced by that of what lies beside it, or by 0."""
 
 import torch
 from torch import Tensor
@@ -42,10 +42,21 @@ def test_flow_that_reaches_over_an_edge_is_replaced_by_that_beside_it() -> None:
     assert rest < 20
 
 
+def test_a_caption_stands_still_in_a_picture_that_moves() -> None:
+    scene = texture(SIDE, SIDE + SHIFT)[None]
+    i0, i1 = scene[..., SHIFT:].clone(), scene[..., :-SHIFT].clone()
+    caption = texture(24, 48, seed=2)[None]
+    i0[..., 60:84, 24:72] = i1[..., 60:84, 24:72] = caption
+    flow = torch.zeros(1, 2, SIDE // 2, SIDE // 2)
+    flow[:, 0] = SHIFT
+    found = propagated(i0, i1, flow)
+    assert found[..., 31:41, 13:35].eq(0).all()
+    assert found[:, 0, :24, : SIDE // 2 - SHIFT].eq(SHIFT).all()
+
+
 def test_right_flow_stays_as_it_is() -> None:
     i0, i1, true = moved_object()
-    found = propagated(i0, i1, true)
-    assert found[..., :28].equal(true[..., :28])
+    assert propagated(i0, i1, true)[..., :28].equal(true[..., :28])
 
 
 def test_a_flow_from_farther_away_than_all_distances_is_not_found() -> None:

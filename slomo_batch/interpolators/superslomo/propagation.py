@@ -1,8 +1,9 @@
-"""Propagation: a flow vector is replaced by one from nearby, where the pictures fit better by that.
+"""Propagation: a flow vector is replaced by 0, or by one from nearby, where the pictures fit better by that.
 
 Flow that is found by comparing neighborhoods reaches over the edges of what moves, by as much as a neighborhood is
 wide; behind an edge the right vector is near, but not there. It is looked for at a few distances in four directions, as
-PatchMatch does (Barnes et al., SIGGRAPH 2009, section 3.2), for all pixels at once.
+PatchMatch does (Barnes et al., SIGGRAPH 2009, section 3.2), for all pixels at once. What stands still before something
+that moves, as a caption does, is often smaller than a neighborhood, so 0 is tried everywhere.
 """
 
 import torch
@@ -21,21 +22,25 @@ LEAST = 0.001
 
 @torch.no_grad()
 def propagated(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
-    """Return the flow of i0, each vector of which may have been replaced by one from nearby.
+    """Return the flow of i0, each vector of which may have been replaced by 0 or by one from nearby.
 
     Args:
         i0_BCHW: RGB.
         i1_BCHW: RGB.
         flow_B2HW: the flow from i0 to i1 at half of their resolution, in their pixels.
     """
-    least = misfit(i0_BCHW, i1_BCHW, flow_B2HW)
+    least_B1HW = misfit(i0_BCHW, i1_BCHW, flow_B2HW)
+
+    def better(other_B2HW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the flow, or the other where that fits better, and the misfit."""
+        misfit_of_other = misfit(i0_BCHW, i1_BCHW, other_B2HW)
+        is_better = misfit_of_other < BETTER * least_B1HW - LEAST
+        return torch.where(is_better, other_B2HW, flow_B2HW), torch.where(is_better, misfit_of_other, least_B1HW)
+
+    flow_B2HW, least_B1HW = better(torch.zeros_like(flow_B2HW))
     for distance in DISTANCES:
         for down, right in ((0, distance), (0, -distance), (distance, 0), (-distance, 0)):
-            other = _moved(flow_B2HW, down, right)
-            misfit_of_other = misfit(i0_BCHW, i1_BCHW, other)
-            is_better = misfit_of_other < BETTER * least - LEAST
-            flow_B2HW = torch.where(is_better, other, flow_B2HW)
-            least = torch.where(is_better, misfit_of_other, least)
+            flow_B2HW, least_B1HW = better(_moved(flow_B2HW, down, right))
     return flow_B2HW
 
 
