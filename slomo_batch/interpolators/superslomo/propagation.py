@@ -15,9 +15,11 @@ from slomo_batch.interpolators.superslomo.matching import misfit
 DISTANCES = (4, 1)
 """In vectors."""
 BETTER = 0.95
-"""A vector is taken if its misfit is below this share of that of the vector so far,"""
+"""A vector from nearby is taken if its misfit is below this share of that of the vector so far,"""
+STILL = 0.5
+"""and 0 if it is below this: it is no likelier here than anywhere."""
 LEAST = 0.001
-"""and is less by at least this, of colors from 0 to 1: less is noise."""
+"""Either must be less by at least this, of colors from 0 to 1: less is noise."""
 
 
 @torch.no_grad()
@@ -31,16 +33,16 @@ def propagated(i0_BCHW: Tensor, i1_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
     """
     least_B1HW = misfit(i0_BCHW, i1_BCHW, flow_B2HW)
 
-    def better(other_B2HW: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the flow, or the other where that fits better, and the misfit."""
+    def better(other_B2HW: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Return the flow, or the other where its misfit is below this share, and the misfit."""
         misfit_of_other = misfit(i0_BCHW, i1_BCHW, other_B2HW)
-        is_better = misfit_of_other < BETTER * least_B1HW - LEAST
+        is_better = misfit_of_other < share * least_B1HW - LEAST
         return torch.where(is_better, other_B2HW, flow_B2HW), torch.where(is_better, misfit_of_other, least_B1HW)
 
-    flow_B2HW, least_B1HW = better(torch.zeros_like(flow_B2HW))
+    flow_B2HW, least_B1HW = better(torch.zeros_like(flow_B2HW), STILL)
     for distance in DISTANCES:
         for down, right in ((0, distance), (0, -distance), (distance, 0), (-distance, 0)):
-            flow_B2HW, least_B1HW = better(_moved(flow_B2HW, down, right))
+            flow_B2HW, least_B1HW = better(_moved(flow_B2HW, down, right), BETTER)
     return flow_B2HW
 
 
