@@ -116,7 +116,7 @@ class Interpolate:
     weights: str = setting(
         "compact",
         """weights of the network. `compact` means the newest shipped `compact-N`, and `matched` the newest `matched-N`,
-        [whose network needs no search on the CPU](models/matched-3.md); the job's first run decides which one that is,
+        [whose network needs no search on the CPU](models/matched-4.md); the job's first run decides which one that is,
         and later runs keep it""",
         values="a shipped name, or the URI of a `.safetensors` file or of the public `.ckpt` file",
         form="weights",

@@ -191,6 +191,25 @@ def test_at_the_edges_of_what_moves_a_network_that_keeps_them_is_nearer_to_the_t
     assert errors[1] < 0.7 * errors[0]
 
 
+def test_a_caption_stands_still_in_a_pan() -> None:
+    scene, caption = (
+        torch.nn.functional.interpolate(one[None], scale_factor=4, mode="bicubic")[0].clamp(0, 1)
+        for one in (texture(64, 96), texture(8, 32, seed=2))
+    )
+    i0, true, i1 = (window_on(scene, x, 0, 320, 256).clone() for x in (0, 12, 24))
+    for picture in (i0, true, i1):
+        picture[:, 200:232, 96:224] = caption
+    inside = (..., slice(204, 228), slice(100, 220))
+    errors = []
+    for name in ("matched-3", "matched-4"):
+        network = load(shipped_file(name)).build_network()
+        assert isinstance(network, Matched)
+        (frame,) = make_frames(model(network), [i0, i1], [Fraction(1, 2)])
+        errors.append(float((cast("Tensor", frame) - true)[inside].abs().mean()))
+    assert errors[1] < 0.01
+    assert errors[1] < errors[0] / 5
+
+
 def test_the_header_says_whether_it_keeps_edges(tmp_path: Path) -> None:
     path = tmp_path / "ours.safetensors"
     named = {"network": "superslomo-matched"}

@@ -92,12 +92,13 @@ def test_a_pixel_to_which_the_other_flow_does_not_lead_back_counts_little() -> N
     torch.testing.assert_close(both[:, 0, :, 8:], six_pixels_off, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("fills_gaps", [False, True])
 @pytest.mark.parametrize("t", [0.25, 0.5, 0.75])
-def test_where_motion_is_uniform_splatted_flows_are_the_papers(t: float) -> None:
+def test_where_motion_is_uniform_splatted_flows_are_the_papers(t: float, fills_gaps: bool) -> None:
     flows = torch.cat((uniform((4.0, -2.0)), uniform((-4.0, 2.0))), dim=1)
     t_B = torch.tensor([t])
     paper = intermediate_flows(flows, t_B)
-    flow_t0, flow_t1, landed = splatted_flows(flows, torch.ones(1, 2, 12, 16), t_B, fallback=paper)
+    flow_t0, flow_t1, landed = splatted_flows(flows, torch.ones(1, 2, 12, 16), paper, t_B, fills_gaps=fills_gaps)
     torch.testing.assert_close(flow_t0, paper[0], rtol=0, atol=1e-4)
     torch.testing.assert_close(flow_t1, paper[1], rtol=0, atol=1e-4)
     assert landed.max() <= MOST
@@ -110,7 +111,7 @@ def test_flows_of_an_object_are_at_the_object_at_each_time() -> None:
     weights = torch.full((1, 2, 16, 48), 0.01)  # of the background: its colors do not fit as well
     weights[:, 0, 4:12, 4:12] = weights[:, 1, 4:12, 24:32] = 1.0
     t_B = torch.tensor([0.5])
-    flow_t0, flow_t1, _ = splatted_flows(flows, weights, t_B, fallback=intermediate_flows(flows, t_B))
+    flow_t0, flow_t1, _ = splatted_flows(flows, weights, intermediate_flows(flows, t_B), t_B, fills_gaps=False)
     inside = (..., slice(5, 11), slice(15, 21))
     torch.testing.assert_close(flow_t0[:, 0][inside], torch.full((1, 6, 6), -20.0), rtol=0, atol=0.5)
     torch.testing.assert_close(flow_t1[:, 0][inside], torch.full((1, 6, 6), 20.0), rtol=0, atol=0.5)
@@ -120,17 +121,27 @@ def test_flows_of_an_object_are_at_the_object_at_each_time() -> None:
 def test_a_gap_is_filled_with_the_motion_around_it() -> None:
     flows = torch.cat((uniform((8.0, -4.0), 24, 32), uniform((-8.0, 4.0), 24, 32)), dim=1)
     weights = torch.ones(1, 2, 24, 32)
-    weights[..., 8:16, 12:20] = 0  # what would land in the gap
-    t_B = torch.tensor([0.5])
-    flow_t0, flow_t1, landed = splatted_flows(flows, weights, t_B)
-    assert landed[..., 10:14, 14:18].eq(0).all()
-    torch.testing.assert_close(flow_t0, uniform((-4.0, 2.0), 24, 32), rtol=0, atol=1e-3)
-    torch.testing.assert_close(flow_t1, uniform((4.0, -2.0), 24, 32), rtol=0, atol=1e-3)
+    weights[..., 10:14, 14:18] = 0  # of what would land there: motion at t = 0.5 is by 2 and 1
+    still = torch.zeros(1, 2, 24, 32), torch.zeros(1, 2, 24, 32)
+    left, filled = (
+        splatted_flows(flows, weights, still, torch.tensor([0.5]), fills_gaps=fills_gaps)
+        for fills_gaps in (False, True)
+    )
+    gap = left[2].sum(dim=1, keepdim=True).eq(0).expand(-1, 2, -1, -1)
+    assert gap.any()
+    assert left[0][gap].eq(0).all()
+    shares = filled[0][gap] / uniform((-4.0, 2.0), 24, 32)[gap]
+    assert shares.min() > 0.5
+    assert shares.max() <= 1
+    torch.testing.assert_close(filled[1], -filled[0])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 8), (9, 3), (8, 8)])
-def test_a_picture_in_which_nothing_lands_has_no_motion(size: tuple[int, int]) -> None:
+def test_where_nothing_lands_far_and_wide_flows_are_the_papers(size: tuple[int, int]) -> None:
     flows = torch.cat((uniform((100.0, 0.0), *size), uniform((100.0, 0.0), *size)), dim=1)
-    flow_t0, flow_t1, landed = splatted_flows(flows, torch.ones(1, 2, *size), torch.tensor([0.5]))
-    for one in (flow_t0, flow_t1, landed):
-        assert one.eq(0).all()
+    t_B = torch.tensor([0.5])
+    paper = intermediate_flows(flows, t_B)
+    flow_t0, flow_t1, landed = splatted_flows(flows, torch.ones(1, 2, *size), paper, t_B, fills_gaps=True)
+    assert landed.eq(0).all()
+    torch.testing.assert_close(flow_t0, paper[0])
+    torch.testing.assert_close(flow_t1, paper[1])

@@ -67,7 +67,7 @@ class Matched(Network):
         """Find flow at `num_scales` scales, each half as large as the one before.
 
         `keeps_edges`: at last, flow is propagated (`propagation`); where it lands (`splat`), flow that does not come
-        back counts less, and gaps are filled from around. So the edges of what moves are sharper.
+        back counts less, and gaps are filled from around too. So the edges of what moves are sharper.
         """
         super().__init__()
         self.num_scales = num_scales
@@ -168,8 +168,8 @@ class Matched(Network):
         halves = h0, h1 = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
         with torch.no_grad():
             weights = importance(h0, h1, flows_B4HW, comes_back=self.keeps_edges)
-        fallback = None if self.keeps_edges else intermediate_flows(flows_B4HW, t_B)
-        moved = splatted_flows(flows_B4HW, weights, t_B, fallback=fallback)
+        fallback = intermediate_flows(flows_B4HW, t_B)
+        moved = splatted_flows(flows_B4HW, weights, fallback, t_B, fills_gaps=self.keeps_edges)
         flow_t0, flow_t1, landed = (region_of(region, one, 4) for one in moved)
         pictures, begun = (i0_BCHW, i1_BCHW), (flow_t0, flow_t1)
         return refined(self.at, pictures, halves, begun, t_B, landed, between=flows_B4HW, region=region)

@@ -19,9 +19,8 @@ ASTRAY = 0.5
 """Likewise, of flow that does not come back: by 2 pixels of the half-size picture it counts 1 / e as much."""
 UNSEEN = 1e-3
 """Weight of the paper's intermediate flow, which fills the places at which nothing lands."""
-AROUND = 0.02
-"""Weight of what lands around, which fills them instead."""
-EPSILON = 1e-6
+AROUND = 0.01
+"""Weight of what lands around, which fills them too."""
 MOST = 2.0
 """The net sees amounts that landed up to this."""
 _ONE = 2.0**32
@@ -87,15 +86,17 @@ def _astray(there_B2HW: Tensor, back_B2HW: Tensor) -> Tensor:
 
 
 def splatted_flows(
-    flows_14HW: Tensor, importance_12HW: Tensor, t_B: Tensor, *, fallback: tuple[Tensor, Tensor] | None = None
+    flows_14HW: Tensor, importance_12HW: Tensor, fallback: tuple[Tensor, Tensor], t_B: Tensor, *, fills_gaps: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the flows from t to i0 and to i1, each [B, 2, h, w], and what landed from i0 and from i1, [B, 2, h, w].
 
     Args:
         flows_14HW: flow_01 and flow_10, in pixels of the half-size picture, at a quarter of the resolution.
         importance_12HW: see `importance`.
+        fallback: flows where nothing lands, likewise: equation 4 of the paper.
         t_B: times, 0 < t < 1.
-        fallback: flows where nothing lands, likewise: equation 4 of the paper. None: the mean of what lands around.
+        fills_gaps: whether what lands around counts there too. It knows the motion of what an object uncovers;
+            equation 4 knows that of what enters the picture.
     """
     t_B111 = t_B[:, None, None, None]
     num = len(t_B)
@@ -105,15 +106,12 @@ def splatted_flows(
     from_1, landed_1 = splat(flow_10, (1 - t_B111) * flow_10 / 2, weights[:, 1:])
     motion = (1 - t_B111) * from_0 - t_B111 * from_1  # from i0 to i1, of what is there at t
     total = (1 - t_B111) * landed_0 + t_B111 * landed_1
-    if fallback is None:
-        both = torch.cat((motion, total), dim=1)
-        both = both + AROUND * _around(both)
-        motion = both[:, :2] / (both[:, 2:] + EPSILON)
-        flow_t0, flow_t1 = -t_B111 * motion, (1 - t_B111) * motion
-    else:
-        total = total + UNSEEN
-        flow_t0 = (UNSEEN * fallback[0] - t_B111 * motion) / total
-        flow_t1 = (UNSEEN * fallback[1] + (1 - t_B111) * motion) / total
+    if fills_gaps:
+        around = AROUND * _around(torch.cat((motion, total), dim=1))
+        motion, total = motion + around[:, :2], total + around[:, 2:]
+    total = total + UNSEEN
+    flow_t0 = (UNSEEN * fallback[0] - t_B111 * motion) / total
+    flow_t1 = (UNSEEN * fallback[1] + (1 - t_B111) * motion) / total
     return flow_t0, flow_t1, torch.cat((landed_0, landed_1), dim=1).clamp(max=MOST)
 
 
