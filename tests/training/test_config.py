@@ -133,6 +133,7 @@ PROBLEMS = {
     "steps: 5\nprior: {kind: dis-device}": "line 2: prior.refinement_iterations: must be 0 with dis-device, got 3",
     "steps: 5\nnetwork: paper\nprior: {median_px: 3}": "line 3: prior: is only valid for the network `guided`",
     "steps: 5\nlosses: {levels: 1}": "line 2: losses: levels, flow_t, taught, guided and visibility belong",
+    "steps: 5\nkeeps_edges: true": "line 2: keeps_edges: belongs to the network `matched` only",
     "steps: 5\nnetwork: matched\nteacher: rife": "line 3: teacher: requires losses.taught",
     "steps: 5\nnetwork: matched\nlosses: {taught: 1}": "losses.taught requires a teacher",
     "steps: 5\nnetwork: matched\nguide: compact-3": "line 3: guide: requires losses.guided",

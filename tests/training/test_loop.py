@@ -17,6 +17,7 @@ from safetensors import safe_open
 
 from slomo_batch.errors import DiskFull, ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
+from slomo_batch.interpolators.superslomo.matched import Matched
 from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.checkpoint import replace_file
@@ -186,6 +187,18 @@ def test_the_header_of_the_papers_network_tells_its_input() -> None:
     header = metadata(replace(SHORT, network="paper"), "paper-1", step=3, scores={"mean": 30.0})
     assert header["network"] == "superslomo-paper"
     assert header["mean"] == "0.429, 0.431, 0.397"
+
+
+@pytest.mark.parametrize(
+    ("keeps_edges", "stated"), [(False, {"num_scales": "3"}), (True, {"num_scales": "3", "keeps_edges": "true"})]
+)
+def test_the_header_of_matched_tells_how_it_finds_flow(keeps_edges: bool, stated: dict[str, str]) -> None:
+    config = replace(SHORT, network="matched", num_scales=3, keeps_edges=keeps_edges)
+    header = metadata(config, "matched-9", step=3, scores={"mean": 30.0})
+    assert {name: value for name, value in header.items() if name in ("num_scales", "keeps_edges")} == stated
+    network = build_network(config)
+    assert isinstance(network, Matched)
+    assert (network.num_scales, network.keeps_edges) == (3, keeps_edges)
 
 
 def test_weights_to_begin_with_are_of_the_shape_asked_for() -> None:

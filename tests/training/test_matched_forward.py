@@ -16,11 +16,12 @@ from tests.interpolators.test_matched import unsettled
 from tests.training.test_samples import film, photographs
 
 
-def test_it_answers_as_at_inference() -> None:
+@pytest.mark.parametrize("keeps_edges", [False, True])
+def test_it_answers_as_at_inference(keeps_edges: bool) -> None:
     scene = texture(90, 100)
     i0, i1 = (torch.stack([window_on(scene, x, y, 64, 64) for x in (20, 26)]) for y in (4, 8))
     t_B = torch.tensor([0.25, 0.6])
-    model = unsettled()
+    model = unsettled(keeps_edges=keeps_edges)
     made = matched_forward(model, i0, i1, t_B, dtype=torch.float32)
     with torch.inference_mode():
         for number in range(2):
