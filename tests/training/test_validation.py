@@ -1,5 +1,6 @@
 """Validation: PSNR, and the frames of each pair."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -37,6 +38,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def found(prepared: Path) -> Mapping[str, list[ValidationPair]]:
+    """Its pairs by name; to make them takes seconds."""
+    return prepared_pairs(prepared)
+
+
 def test_psnr_of_a_known_error() -> None:
     made, truth = torch.full((3, 8, 8), 100 / 255), torch.full((3, 8, 8), 100, dtype=torch.uint8)
     assert psnr(made + 10 / 255, truth) == pytest.approx(28.13, abs=0.01)
@@ -44,8 +51,7 @@ def test_psnr_of_a_known_error() -> None:
     assert psnr(torch.full((3, 8, 8), 1.7), torch.full_like(truth, 255)) > 100, "and clipped"
 
 
-def test_footage_is_predicted_from_neighbors_near_and_far(prepared: Path) -> None:
-    found = prepared_pairs(prepared)
+def test_footage_is_predicted_from_neighbors_near_and_far(found: Mapping[str, list[ValidationPair]]) -> None:
     levels = {name: [round(float(x.float().mean())) for x in (pair.i0, *pair.between.values(), pair.i1)]
               for name, (pair, *_) in found.items() if "x" in name.split()[1]}  # fmt: skip
     assert levels["film 2x"] == [60, 80, 100]
@@ -55,21 +61,21 @@ def test_footage_is_predicted_from_neighbors_near_and_far(prepared: Path) -> Non
     assert len(found["scenes to 60 px"]) == NUM_SCENES
 
 
-def test_pairs_of_a_window_share_its_pictures(prepared: Path) -> None:
-    found = prepared_pairs(prepared)
+def test_pairs_of_a_window_share_its_pictures(found: Mapping[str, list[ValidationPair]]) -> None:
     near, far = found["film 2x"][0], found["film 8x"][0]
     assert near.i0.dtype == torch.uint8
     assert near.i0.data_ptr() == far.between[Fraction(3, 8)].data_ptr()
 
 
-def test_scenes_are_the_same_every_time(prepared: Path) -> None:
-    first, second = (prepared_pairs(prepared)["noisy scenes"][3] for _ in range(2))
+def test_scenes_are_the_same_every_time(prepared: Path, found: Mapping[str, list[ValidationPair]]) -> None:
+    first, second = found["noisy scenes"][3], prepared_pairs(prepared)["noisy scenes"][3]
+    assert first is not second
     assert torch.equal(first.i0, second.i0)
 
 
-def test_blending_predicts_a_fade_without_error(prepared: Path) -> None:
-    found = {name: those for name, those in prepared_pairs(prepared).items() if name.startswith("film")}
-    assert min(mean_psnr(Blend(), found).values()) > 100
+def test_blending_predicts_a_fade_without_error(found: Mapping[str, list[ValidationPair]]) -> None:
+    film = {name: those for name, those in found.items() if name.startswith("film")}
+    assert min(mean_psnr(Blend(), film).values()) > 100
 
 
 def test_a_method_that_holds_source_frames_is_rejected() -> None:
