@@ -66,8 +66,8 @@ def importance(h0_1CHW: Tensor, h1_1CHW: Tensor, flows_14HW: Tensor, *, comes_ba
         h1_1CHW: i1 likewise.
         flows_14HW: flow_01 and flow_10, [1, 4, h, w], in pixels of these pictures.
         comes_back: whether a pixel counts less if the other flow does not lead back to it. What only one picture
-            shows has no flow, and seldom comes back (a measure of Niklaus et al., Splatting-based Synthesis, WACV
-            2023, section 3.3).
+            shows has no flow, and seldom comes back (one of the measures of Niklaus et al., Splatting-based Synthesis,
+            WACV 2023).
     """
     i0, i1 = mean_of_2x2(h0_1CHW), mean_of_2x2(h1_1CHW)
     flow_01, flow_10 = flows_14HW[:, :2], flows_14HW[:, 2:]
@@ -118,7 +118,7 @@ def splatted_flows(
 def _around(x_BCHW: Tensor) -> Tensor:
     """Return means around each value, over neighborhoods that grow; each counts half as much as the one before.
 
-    They are the pyramid of pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4).
+    They are the pyramid of pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996).
     """
     height, width = x_BCHW.shape[-2:]
     halved = mean_of_2x2(functional.pad(x_BCHW, (0, width % 2, 0, height % 2), mode="replicate"))
