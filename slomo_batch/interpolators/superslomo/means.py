@@ -1,7 +1,7 @@
 """Means over neighborhoods.
 
-On a CPU each is the sum of shifted pictures: the bits of torch's pooling, which adds in the same order, in a third of
-its time and less.
+On a CPU each is the sum of shifted pictures: the bits of torch's pooling, which adds in the same order, in less than
+half of its time for pictures of hundreds of pixels.
 """
 
 from collections.abc import Sequence
